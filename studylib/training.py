@@ -1,0 +1,316 @@
+"""Training a generator against a discriminator, on pictures that lie on the device as one uint8 tensor.
+
+Which pictures, masks and mirrorings an update sees is a function of (seed, update) alone, so a continued run is the same
+run. A checkpoint is continued only by the same parameters, pictures and code.
+"""
+
+import io
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from studylib import losses, masks, metrics, networks, records, vgg
+from studylib.parameters import Parameters
+
+# Seeds of the study's mask streams, apart from each other and from any run's own seed.
+_TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says why and what was kept."""
+
+
+@dataclass
+class Trained:
+    """What a training gives: the generator (its moving average where one was asked for) and how it went."""
+
+    generator: nn.Module
+    fill: str
+    updates: int
+    seconds: float
+    history: dict[str, list[float]] = field(default_factory=dict)
+    validation: list[tuple[int, float]] = field(default_factory=list)
+
+    @property
+    def inpaint(self):
+        """The method: (pictures, masks) -> composites."""
+        return networks.inpainter(self.generator, self.fill)
+
+
+def device_of(asked: Parameters) -> str:
+    """"cuda" or "cpu"."""
+    if asked.device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return asked.device
+
+
+def planned_updates(asked: Parameters, pictures: int) -> int:
+    """Number of optimiser updates of a run: epochs times updates an epoch, capped, times effort."""
+    an_epoch = 1 if asked.updates == "epoch" else -(-pictures // asked.batch)
+    planned = asked.epochs * an_epoch
+    if asked.max_updates:
+        planned = min(planned, asked.max_updates)
+    return max(1, round(planned * asked.effort))
+
+
+def training_masks(asked: Parameters, count: int, start: int, device: str) -> torch.Tensor:
+    """Masks start .. start + count - 1 of a training: (count, 1, size, size). With `fixed_mask` they are one and the same.
+
+    The fixed mask's hole is between 8 and 9.5 % of the picture unless `train_hole` says otherwise, as the original's.
+    """
+    hole = tuple(asked.train_hole) or None
+    seed = _TRAIN_STREAM + asked.seed
+    if asked.fixed_mask:
+        one = masks.sample(asked.train_masks[0], 1, asked.size, seed=seed, hole=hole or (0.08, 0.095), device=device,
+                           folder=asked.mask_root or None)
+        return one.expand(count, -1, -1, -1)
+    families = len(asked.train_masks)
+    out = torch.empty(count, 1, asked.size, asked.size, device=device)
+    for index, family in enumerate(asked.train_masks):
+        own = slice((index - start) % families, count, families)
+        needed = len(range(*own.indices(count)))
+        out[own] = masks.sample(family, needed, asked.size, seed=seed, hole=hole, device=device,
+                                folder=asked.mask_root or None, start=(start + own.start) // families)
+    return out
+
+
+def evaluation_masks(asked: Parameters, family: str, count: int) -> torch.Tensor:
+    """The fixed masks that a family is tested with, the same for every run: (count, 1, size, size).
+
+    "training" gives the run's fixed mask, or, without one, fresh masks like those it was trained with.
+    """
+    if family == "training":
+        return training_masks(asked, count, start=1 << 30, device="cpu")
+    return masks.sample(family, count, asked.size, seed=_TEST_STREAM, folder=asked.mask_root or None)
+
+
+def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | None]:
+    """Generator, discriminator and style discriminator (None where not asked for), started from the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(asked.seed)
+        options = {"mask_input": asked.mask_input, "skips": asked.skips, "norm": asked.norm}
+        if asked.generator == "context_encoder":
+            generator = networks.ContextEncoder(asked.size, **options)
+        else:
+            generator = networks.UNet(asked.width, **options)
+        discriminator = {"none": lambda: None, "patch": lambda: networks.PatchDiscriminator(asked.width),
+                         "context_encoder": lambda: networks.ContextDiscriminator(asked.size)}[asked.discriminator]()
+        style = networks.StyleDiscriminator() if asked.style_in in ("discriminator", "both") else None
+    return generator, discriminator, style
+
+
+def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *, data_hash: str = "") -> Trained:
+    """Train as asked and return the result; an interrupted run of the same parameters, pictures and code is continued.
+
+    Args:
+        pictures: (N, 3, size, size) uint8 training pictures.
+        validation: (M, 3, size, size) uint8; the first 32 are looked at during training.
+        data_hash: names the pictures in the checkpoint's key.
+
+    Raises:
+        TrainingError: a loss is no longer a number.
+    """
+    run = _Run(asked, pictures, validation, data_hash)
+    run.resume()
+    every = asked.validate_every or max(1, run.planned // 10)
+    started = time.monotonic() - run.seconds
+    bar = tqdm(total=run.planned, initial=run.update, file=_progress_file(), mininterval=2, unit="update",
+               bar_format="{percentage:3.0f}% {n}/{total} updates, {elapsed} gone, {remaining} to go{postfix}")
+    while run.update < run.planned:
+        run.step()
+        bar.update()
+        if run.update % every == 0 or run.update == run.planned:
+            bar.set_postfix_str(f"validation {run.validate():.2f} dB")
+            run.seconds = time.monotonic() - started
+            run.save()
+    bar.close()
+    run.seconds = time.monotonic() - started
+    return Trained(run.averaged or run.generator, asked.fill, run.update, run.seconds, run.history, run.validation)
+
+
+def forget(asked: Parameters, data_hash: str = "") -> None:
+    """Remove the checkpoint of a finished run, once its record is written."""
+    _checkpoint(asked, data_hash).unlink(missing_ok=True)
+
+
+def _checkpoint(asked: Parameters, data_hash: str) -> Path:
+    key = records.digest([asked.model_dump(exclude={"record", "keep_weights"}), data_hash, records.source_hash()])
+    return records.cache_folder() / "checkpoints" / f"{key[:32]}.pt"
+
+
+class _Run:
+    """A training under way: everything that a checkpoint must hold, and one step."""
+
+    def __init__(self, asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, data_hash: str):
+        self.asked, self.device = asked, device_of(asked)
+        self.path = _checkpoint(asked, data_hash)
+        self.pictures = pictures.to(self.device)
+        self.seen = validation[:32].float() / 127.5 - 1
+        self.seen_masks = training_masks(asked, len(self.seen), start=1 << 30, device="cpu")
+        self.planned = planned_updates(asked, len(pictures))
+        self.update, self.seconds = 0, 0.0
+        self.history = {name: [] for name in ("generator", "reconstruction", "discriminator_real", "discriminator_fake")}
+        self.validation: list[tuple[int, float]] = []
+        self.generator, self.discriminator, self.style = (
+            network and network.to(self.device, memory_format=torch.channels_last) for network in build(asked))
+        self.averaged = None
+        if asked.ema:
+            self.averaged = build(asked)[0].to(self.device, memory_format=torch.channels_last).requires_grad_(False)
+        judges = [network for network in (self.discriminator, self.style) if network is not None]
+        self.optimisers = [self._adam([self.generator])] + ([self._adam(judges)] if judges else [])
+        needs_vgg = asked.perceptual_weight or asked.style_in != "none"
+        self.vgg = vgg.load(device=self.device) if needs_vgg else None
+
+    def _adam(self, owners: list[nn.Module]) -> torch.optim.Adam:
+        weights = [weight for owner in owners for weight in owner.parameters()]
+        return torch.optim.Adam(weights, self.asked.lr, betas=(0.5, 0.999), fused=True)
+
+    def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures (N, 3, size, size) in [-1, 1] and masks of the coming update."""
+        asked, count = self.asked, len(self.pictures)
+        an_epoch = 1 if asked.updates == "epoch" else -(-count // asked.batch)
+        epoch, place = divmod(self.update, an_epoch)
+        if asked.updates == "epoch":
+            # As published: the optimisers' steps stood outside the loop and saw the epoch's last mini-batch only.
+            place = -(-count // asked.batch) - 1
+        order = torch.Generator().manual_seed((asked.seed << 32) + epoch)
+        chosen = torch.randperm(count, generator=order)[place * asked.batch:(place + 1) * asked.batch].to(self.device)
+        truth = self.pictures[chosen].float() / 127.5 - 1
+        if asked.augment:
+            mirrored = torch.rand(len(chosen), generator=order).to(self.device) < 0.5
+            truth = torch.where(mirrored[:, None, None, None], truth.flip(3), truth)
+        holes = training_masks(asked, len(chosen), start=self.update * asked.batch, device=self.device)
+        return truth.contiguous(memory_format=torch.channels_last), holes
+
+    def step(self) -> None:
+        """One update of the discriminators, then of the generator."""
+        asked = self.asked
+        self.generator.train()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = asked.lr * self.rate()
+        truth, mask = self.batch()
+        with torch.autocast(self.device, torch.bfloat16, enabled=asked.precision == "bf16"):
+            output = self.generator(networks.fill_holes(truth, mask, asked.fill), mask)
+        output = output.float()
+        composite = truth * (1 - mask) + output * mask
+        real_loss = fake_loss = torch.zeros(())
+        if len(self.optimisers) > 1:
+            real_loss, fake_loss = losses.discriminator_loss(
+                self.judge(truth, truth), self.judge(composite.detach(), truth), asked.adversarial)
+            self.descend(self.optimisers[1], real_loss + fake_loss)
+        distance = losses.reconstruction(output, truth, mask, asked.reconstruction, asked.reconstruction_over)
+        loss = asked.reconstruction_weight * distance
+        if asked.known_weight:
+            loss = loss + asked.known_weight * losses.reconstruction(output, truth, 1 - mask, asked.reconstruction, "hole")
+        if len(self.optimisers) > 1:
+            loss = loss + asked.adversarial_weight * losses.generator_loss(self.judge(composite, truth), asked.adversarial)
+        if asked.perceptual_weight or asked.style_in in ("generator", "both"):
+            with torch.autocast(self.device, torch.bfloat16, enabled=asked.precision == "bf16"):
+                ours, theirs = self.vgg(composite), self.vgg(truth)
+            if asked.perceptual_weight:
+                loss = loss + asked.perceptual_weight * losses.perceptual(ours, theirs)
+            if asked.style_in in ("generator", "both"):
+                loss = loss + asked.style_weight * losses.style_distance(ours, theirs).mean()
+        self.descend(self.optimisers[0], loss)
+        self.update += 1
+        self.average()
+        values = torch.stack([loss.detach().cpu(), distance.detach().cpu(), real_loss.detach().cpu(), fake_loss.detach().cpu()])
+        if not values.isfinite().all():
+            raise TrainingError(f"A loss is no longer a number at update {self.update}; the last checkpoint is kept at "
+                                f"{self.path}. A smaller `lr` or smaller weights may help.")
+        for name, value in zip(self.history, values.tolist(), strict=True):
+            self.history[name].append(round(value, 5))
+
+    def judge(self, picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """All logits on pictures, flattened to (N, logits)."""
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.asked.precision == "bf16"):
+            logits = [self.discriminator(picture).flatten(1)] if self.discriminator else []
+            logits += [self.style(self.vgg(picture)).flatten(1)] if self.style else []
+        return torch.cat(logits, 1).float()
+
+    def descend(self, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+        """One step down; the gradients that the generator's loss leaves in the discriminators are dropped."""
+        for other in self.optimisers:
+            other.zero_grad(set_to_none=True)
+        loss.backward(retain_graph=optimiser is not self.optimisers[0])
+        optimiser.step()
+
+    def rate(self) -> float:
+        """The step size relative to `lr`."""
+        if self.asked.schedule == "constant":
+            return 1.0
+        return 0.5 * (1 + torch.cos(torch.tensor(torch.pi * self.update / self.planned)).item())
+
+    @torch.no_grad()
+    def average(self) -> None:
+        """Moving average of the generator; young averages forget faster, so that the random start does not linger."""
+        if self.averaged is None:
+            return
+        decay = min(self.asked.ema, (1 + self.update) / (10 + self.update))
+        ours, theirs = self.averaged.state_dict(), self.generator.state_dict()
+        for name, value in ours.items():
+            if value.is_floating_point():
+                value.lerp_(theirs[name], 1 - decay)
+            else:
+                value.copy_(theirs[name])
+
+    def validate(self) -> float:
+        """Mean hole PSNR, dB, on the first validation pictures with masks like those of the training."""
+        composites = networks.inpainter(self.averaged or self.generator, self.asked.fill)(self.seen, self.seen_masks)
+        value = metrics.hole_psnr(composites, self.seen, self.seen_masks).mean().item()
+        self.validation.append((self.update, round(value, 4)))
+        return value
+
+    def networks(self) -> dict[str, nn.Module]:
+        named = {"generator": self.generator, "discriminator": self.discriminator, "style": self.style,
+                 "averaged": self.averaged}
+        return {name: network for name, network in named.items() if network is not None}
+
+    def save(self) -> None:
+        state = {"networks": {name: network.state_dict() for name, network in self.networks().items()},
+                 "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+                 "update": self.update, "seconds": self.seconds, "history": self.history, "validation": self.validation}
+        stream = io.BytesIO()
+        torch.save(state, stream)
+        records.write_atomic(self.path, stream.getvalue())
+
+    def resume(self) -> None:
+        if not self.path.exists():
+            return
+        state = torch.load(self.path, map_location=self.device, weights_only=True)
+        for name, network in self.networks().items():
+            network.load_state_dict(state["networks"][name])
+        for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(saved)
+        self.update, self.seconds, self.history = state["update"], state["seconds"], state["history"]
+        self.validation = [tuple(point) for point in state["validation"]]
+
+
+class _Display:
+    """Where a notebook shows the bar: one line that is replaced, so that an executed notebook keeps the last one only."""
+
+    def __init__(self):
+        from IPython.display import display
+
+        self.handle = display({"text/plain": ""}, raw=True, display_id=True)
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            self.handle.update({"text/plain": text.strip()}, raw=True)
+
+    def flush(self) -> None:
+        pass
+
+
+def _progress_file():
+    try:
+        from IPython import get_ipython
+
+        return _Display() if get_ipython() is not None else None
+    except ImportError:
+        return None

@@ -20,6 +20,9 @@ from studylib.parameters import Parameters
 _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
 
 
+_CURVES = ("generator", "reconstruction", "discriminator_real", "discriminator_fake")
+
+
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what was kept."""
 
@@ -34,6 +37,13 @@ class Trained:
     seconds: float
     history: dict[str, list[float]] = field(default_factory=dict)
     validation: list[tuple[int, float]] = field(default_factory=list)
+
+    def curves(self, points: int = 200) -> dict[str, list[float]]:
+        """The loss curves as means over at most `points` windows of updates; "update" holds each window's last update."""
+        window = -(-self.updates // points)
+        ends = range(window, self.updates + 1, window)
+        thin = {name: [round(sum(curve[end - window:end]) / window, 5) for end in ends] for name, curve in self.history.items()}
+        return {"update": list(ends), **thin}
 
     @property
     def inpaint(self):
@@ -132,6 +142,19 @@ def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *
     return Trained(run.averaged or run.generator, asked.fill, run.update, run.seconds, run.history, run.validation)
 
 
+def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
+    """Write the generator in half precision beside the record, if the run asks for it: {file name: SHA-256}."""
+    if not (asked.keep_weights and asked.record):
+        return {}
+    from safetensors.torch import save
+
+    path = Path(asked.record).with_suffix(".safetensors")
+    state = {name: value.detach().cpu().half().contiguous() for name, value in trained.generator.state_dict().items()}
+    about = {name: str(getattr(asked, name)) for name in ("generator", "width", "mask_input", "skips", "norm", "fill")}
+    records.write_atomic(path, save(state, about))
+    return {path.name: records.sha256(path)}
+
+
 def forget(asked: Parameters, data_hash: str = "") -> None:
     """Remove the checkpoint of a finished run, once its record is written."""
     _checkpoint(asked, data_hash).unlink(missing_ok=True)
@@ -153,13 +176,13 @@ class _Run:
         self.seen_masks = training_masks(asked, len(self.seen), start=1 << 30, device="cpu")
         self.planned = planned_updates(asked, len(pictures))
         self.update, self.seconds = 0, 0.0
-        self.history = {name: [] for name in ("generator", "reconstruction", "discriminator_real", "discriminator_fake")}
+        self.history = {name: [] for name in _CURVES}
         self.validation: list[tuple[int, float]] = []
         self.generator, self.discriminator, self.style = (
-            network and network.to(self.device, memory_format=torch.channels_last) for network in build(asked))
+            network and network.to(self.device) for network in build(asked))
         self.averaged = None
         if asked.ema:
-            self.averaged = build(asked)[0].to(self.device, memory_format=torch.channels_last).requires_grad_(False)
+            self.averaged = build(asked)[0].to(self.device).requires_grad_(False)
         judges = [network for network in (self.discriminator, self.style) if network is not None]
         self.optimisers = [self._adam([self.generator])] + ([self._adam(judges)] if judges else [])
         needs_vgg = asked.perceptual_weight or asked.style_in != "none"
@@ -184,7 +207,7 @@ class _Run:
             mirrored = torch.rand(len(chosen), generator=order).to(self.device) < 0.5
             truth = torch.where(mirrored[:, None, None, None], truth.flip(3), truth)
         holes = training_masks(asked, len(chosen), start=self.update * asked.batch, device=self.device)
-        return truth.contiguous(memory_format=torch.channels_last), holes
+        return truth, holes
 
     def step(self) -> None:
         """One update of the discriminators, then of the generator."""
@@ -201,14 +224,14 @@ class _Run:
         real_loss = fake_loss = torch.zeros(())
         if len(self.optimisers) > 1:
             real_loss, fake_loss = losses.discriminator_loss(
-                self.judge(truth, truth), self.judge(composite.detach(), truth), asked.adversarial)
+                self.judge(truth), self.judge(composite.detach()), asked.adversarial)
             self.descend(self.optimisers[1], real_loss + fake_loss)
         distance = losses.reconstruction(output, truth, mask, asked.reconstruction, asked.reconstruction_over)
         loss = asked.reconstruction_weight * distance
         if asked.known_weight:
             loss = loss + asked.known_weight * losses.reconstruction(output, truth, 1 - mask, asked.reconstruction, "hole")
         if len(self.optimisers) > 1:
-            loss = loss + asked.adversarial_weight * losses.generator_loss(self.judge(composite, truth), asked.adversarial)
+            loss = loss + asked.adversarial_weight * losses.generator_loss(self.judge(composite), asked.adversarial)
         if asked.perceptual_weight or asked.style_in in ("generator", "both"):
             with torch.autocast(self.device, torch.bfloat16, enabled=asked.precision == "bf16"):
                 ours, theirs = self.vgg(composite), self.vgg(truth)
@@ -226,7 +249,7 @@ class _Run:
         for name, value in zip(self.history, values.tolist(), strict=True):
             self.history[name].append(round(value, 5))
 
-    def judge(self, picture: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    def judge(self, picture: torch.Tensor) -> torch.Tensor:
         """All logits on pictures, flattened to (N, logits)."""
         with torch.autocast(self.device, torch.bfloat16, enabled=self.asked.precision == "bf16"):
             logits = [self.discriminator(picture).flatten(1)] if self.discriminator else []
@@ -237,7 +260,7 @@ class _Run:
         """One step down; the gradients that the generator's loss leaves in the discriminators are dropped."""
         for other in self.optimisers:
             other.zero_grad(set_to_none=True)
-        loss.backward(retain_graph=optimiser is not self.optimisers[0])
+        loss.backward()
         optimiser.step()
 
     def rate(self) -> float:

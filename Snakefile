@@ -1,0 +1,70 @@
+# The study as one rule: notebook x parameter file -> executed notebook (the log, kept when it fails) + record (the output).
+import ast
+import json
+from pathlib import Path
+
+from studylib import parameters
+
+PROFILE = config.get("profile", "smoke")
+FOLDER = f"results/{PROFILE}"
+NOTEBOOKS = {path.stem: path for path in sorted(Path("notebooks").glob("*.ipynb"))}
+EXPERIMENTS = [(path.parent.name, path.stem) for path in sorted(Path("params").glob("0*/*.yaml")) if path.parent.name in NOTEBOOKS]
+WRITE_UP = "06_write_up"
+
+
+def modules(source):
+    """The files of studylib that Python source imports, and those that they import in turn."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "studylib":
+            names = [node.module.split(".")[1]] if "." in node.module else [name.name for name in node.names]
+            for name in names:
+                file = Path("studylib") / f"{name}.py"
+                if file.exists() and str(file) not in found:
+                    found |= {str(file)} | set(modules(file.read_text()))
+    return sorted(found)
+
+
+def library(notebook):
+    cells = json.loads(NOTEBOOKS[notebook].read_text())["cells"]
+    return modules("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+
+
+LIBRARY = {notebook: library(notebook) for notebook in NOTEBOOKS}
+
+for notebook, experiment in EXPERIMENTS:
+    try:
+        parameters.check_files(NOTEBOOKS[notebook], f"params/profiles/{PROFILE}.yaml", f"params/{notebook}/{experiment}.yaml")
+    except parameters.ParameterError as problem:
+        raise WorkflowError(str(problem)) from None
+
+
+def others(wildcards):
+    """The write-up reads all the other records; every other notebook stands alone."""
+    return [f"{FOLDER}/{n}/{e}.json" for n, e in EXPERIMENTS if n != WRITE_UP] if wildcards.notebook == WRITE_UP else []
+
+
+rule all:
+    input:
+        [f"{FOLDER}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS],
+
+
+rule experiment:
+    input:
+        notebook="notebooks/{notebook}.ipynb",
+        profile=f"params/profiles/{PROFILE}.yaml",
+        experiment="params/{notebook}/{experiment}.yaml",
+        library=lambda wildcards: LIBRARY[wildcards.notebook],
+        records=others,
+    output:
+        FOLDER + "/{notebook}/{experiment}.json",
+    log:
+        notebook=FOLDER + "/{notebook}/{experiment}.ipynb",
+    threads: 1
+    resources:
+        gpu=1,
+    shell:
+        # One thread a run: two runs beside each other then use two cores, and a run's numbers do not depend on its neighbours.
+        "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} PYTHONWARNINGS=ignore "
+        "papermill {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output} "
+        "--no-progress-bar --log-level ERROR --kernel python3"

@@ -1,0 +1,61 @@
+"""The study's commands: `python -m studylib study` runs it, `python -m studylib data` brings the paintings."""
+
+import argparse
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from studylib import records
+
+
+def main() -> int:
+    """Parse the command line and run; the return value is the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m studylib", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    study = commands.add_parser("study", help="run every experiment of a profile that is missing or stale")
+    study.add_argument("--profile", default="smoke", choices=("smoke", "laptop", "paper"), help="how large (default: smoke)")
+    study.add_argument("--cores", type=int, default=2, help="processor cores to use (default: 2)")
+    study.set_defaults(run=_study)
+    fetch = commands.add_parser("data", help="bring the study's paintings from Hugging Face into a folder, resumable")
+    fetch.add_argument("--folder", default=str(records.ROOT / "data"), help="where they go (default: data/)")
+    fetch.set_defaults(run=_data)
+    asked = parser.parse_args()
+    return asked.run(asked)
+
+
+def _study(asked: argparse.Namespace) -> int:
+    from studylib import claims, parameters
+
+    try:
+        parameters.check(parameters.read(records.ROOT / "params" / "profiles" / f"{asked.profile}.yaml"))
+    except parameters.ParameterError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    started = time.monotonic()
+    command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), "--resources", "gpu=1", "--keep-going",
+               "--rerun-incomplete", "--quiet", "rules", "host", "--config", f"profile={asked.profile}"]
+    status = subprocess.run(command, cwd=records.ROOT).returncode
+    folder = Path("results") / asked.profile
+    write_up = records.ROOT / folder / "06_write_up" / "write_up.json"
+    if write_up.exists():
+        for verdict in records.read(write_up)["results"]["claims"]:
+            print(f"{verdict['claim']:4s} {verdict['verdict']:28s} {verdict['question']}\n{'':4s} {verdict['numbers']}")
+    print(f"\nThe executed notebooks are in {folder}/, the write-up is {folder}/06_write_up/write_up.ipynb "
+          f"({time.monotonic() - started:.0f} s).")
+    return status
+
+
+def _data(asked: argparse.Namespace) -> int:
+    from studylib import data
+
+    try:
+        data.fetch(Path(asked.folder))
+    except data.DataError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,272 @@
+"""Figures and tables. The same method has the same place and colour in all of them; every function returns a Figure.
+
+Pictures are (N, 3, H, W) float32 in [-1, 1], or uint8 in [0, 255]; masks (N, 1, H, W), 1 in the hole.
+"""
+
+import base64
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from PIL import Image
+
+from studylib import metrics
+
+# Okabe and Ito's palette, told apart by colour-blind readers too.
+COLOURS = {"mean colour": "#999999", "Telea": "#E69F00", "Navier-Stokes": "#56B4E9", "biharmonic": "#009E73",
+           "this model": "#D55E00"}
+_MORE = ("#0072B2", "#CC79A7", "#F0E442", "#000000", "#8C564B", "#7F7F00")
+
+
+def style() -> None:
+    """Set matplotlib up for the study's notebooks: sizes that are legible at a column's width, quiet axes."""
+    plt.rcParams.update({
+        "figure.dpi": 90, "savefig.dpi": 90, "figure.figsize": (7.2, 3.2), "figure.constrained_layout.use": True,
+        "font.size": 10, "axes.titlesize": 10.5, "axes.labelsize": 10, "legend.fontsize": 9, "legend.frameon": False,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
+        "grid.color": "#E4E4E4", "grid.linewidth": 0.7, "image.interpolation": "nearest"})
+
+
+def colour(method: str) -> str:
+    """The colour of a method; names that the study does not know share a second palette, by their spelling."""
+    return COLOURS.get(method) or _MORE[sum(method.encode()) % len(_MORE)]
+
+
+def to_image(picture: torch.Tensor) -> np.ndarray:
+    """(3, H, W) float in [-1, 1] or uint8, or a mask (1, H, W) -> (H, W, 3) uint8."""
+    if picture.dtype != torch.uint8:
+        scaled = picture * 255 if picture.shape[0] == 1 else picture.clamp(-1, 1) * 127.5 + 127.5
+        picture = scaled.round().byte()
+    return picture.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
+
+
+def damaged(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Pictures with white holes, as the original study showed them."""
+    return pictures * (1 - masks) + masks
+
+
+def contact_sheet(pictures: torch.Tensor, columns: int = 10, titles: list[str] | None = None, width: float = 7.2) -> Figure:
+    """Pictures or masks side by side, row by row, with a hairline between them."""
+    rows = -(-len(pictures) // columns)
+    cell = width / columns
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * cell * (1.16 if titles else 1.0)), squeeze=False)
+    for index, axis in enumerate(axes.flat):
+        axis.set_axis_off()
+        if index < len(pictures):
+            axis.imshow(to_image(pictures[index]))
+            if titles:
+                axis.set_title(titles[index], fontsize=8, pad=2)
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+    return figure
+
+
+def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float = 7.2) -> Figure:
+    """Named columns of pictures, one row a picture: damaged, filled by each method, truth."""
+    count = len(next(iter(columns.values())))
+    cell = width / len(columns)
+    figure, axes = plt.subplots(count, len(columns), figsize=(width, count * cell + 0.45), squeeze=False)
+    for column, (name, pictures) in enumerate(columns.items()):
+        axes[0, column].set_title(name, fontsize=9, pad=3)
+        for row in range(count):
+            axes[row, column].imshow(to_image(pictures[row]))
+            axes[row, column].set_axis_off()
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, float]], title: str = "") -> Figure:
+    """Left: the generator's and the discriminator's losses against updates; right: validation quality."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.9), width_ratios=(3, 2))
+    names = {"generator": ("generator", "#D55E00"), "discriminator_real": ("discriminator on real", "#0072B2"),
+             "discriminator_fake": ("discriminator on fake", "#56B4E9")}
+    for key, (label, shade) in names.items():
+        if any(history.get(key, [])):
+            left.plot(history["update"], history[key], label=label, color=shade, linewidth=1.3)
+    left.set(xlabel="updates", ylabel="loss", title=title or "losses")
+    left.legend()
+    right.plot(*zip(*validation, strict=True), color="#D55E00", marker="o", markersize=3)
+    right.set(xlabel="updates", ylabel="hole PSNR (dB)", title="validation")
+    return figure
+
+
+def scores(results: dict[str, dict[str, dict[str, list[float]]]], metric: str = "psnr", title: str = "") -> Figure:
+    """Mean and 95 % interval of each method for each mask family: {family: {method: {metric: values}}}."""
+    families, methods = list(results), list(next(iter(results.values())))
+    label, more = metrics.METRICS[metric]
+    figure, axis = plt.subplots(figsize=(7.2, 1.1 + 0.16 * len(families) * len(methods)))
+    for place, method in enumerate(methods):
+        points = [metrics.interval(results[family][method][metric]) for family in families]
+        heights = [-index + (len(methods) / 2 - place) * 0.8 / len(methods) for index in range(len(families))]
+        mean, low, high = np.array(points).T
+        axis.errorbar(mean, heights, xerr=[mean - low, high - mean], fmt="o", markersize=4, linewidth=1.6,
+                      color=colour(method), label=method)
+    axis.set_yticks([-index for index in range(len(families))], families)
+    axis.set(xlabel=f"{label}, {'more' if more else 'less'} is better; mean and 95 % interval", title=title)
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def table(results: dict[str, dict[str, dict[str, list[float]]]], metric: str = "psnr") -> str:
+    """The same as a Markdown table, the best mean of each column in bold."""
+    families, methods = list(results), list(next(iter(results.values())))
+    label, more = metrics.METRICS[metric]
+    points = {(m, f): metrics.interval(results[f][m][metric]) for m in methods for f in families}
+    best = {f: (max if more else min)(methods, key=lambda m: points[m, f][0]) for f in families}  # noqa: B023
+    digits = 2 if metric == "psnr" else 3
+    lines = [f"| {label} | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
+    for method in methods:
+        cells = []
+        for family in families:
+            mean, low, high = (f"{value:.{digits}f}" for value in points[method, family])
+            mean = f"**{mean}**" if best[family] == method else mean
+            cells.append(f"{mean} [{low}, {high}]")
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def filled(methods: dict, pictures: torch.Tensor, masks: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The columns of a comparison: damaged, filled by each method, truth."""
+    return {"damaged": damaged(pictures, masks), **{name: fill(pictures, masks) for name, fill in methods.items()},
+            "truth": pictures}
+
+
+def close_ups(columns: dict[str, torch.Tensor], masks: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The same columns cut to half the side around the middle of each hole."""
+    size = masks.shape[-1]
+    side = size // 2
+    corners = [[min(max(int(at.float().mean()) - side // 2, 0), size - side) for at in mask[0].nonzero(as_tuple=True)]
+               for mask in masks]
+    return {name: torch.stack([picture[:, top:top + side, left:left + side]
+                               for picture, (top, left) in zip(pictures, corners, strict=True)])
+            for name, pictures in columns.items()}
+
+
+def samples(record: dict | None, family: str) -> Figure | None:
+    """The pictures that a record keeps, under the masks of a family."""
+    if record is None or family not in record["results"]["samples"]:
+        print(f"No record with pictures under the masks of {family}.")
+        return None
+    kept = record["results"]["samples"][family]
+    return comparison({name: picture_from_text(text) for name, text in kept.items()})
+
+
+def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], order: tuple[str, ...] = ()) -> Figure | None:
+    """Gains over the best classical method by mask family, an arm a colour, with intervals (metrics.against_best)."""
+    arms = {name: arms[name] for name in [*order, *arms] if name in arms}
+    if not arms:
+        print("No arm has been run.")
+        return None
+    families = list(dict.fromkeys(family for by_family in arms.values() for family in by_family))
+    figure, axis = plt.subplots(figsize=(7.2, 1.2 + 0.14 * len(families) * len(arms)))
+    for place, (name, by_family) in enumerate(arms.items()):
+        rows = [-index + (len(arms) / 2 - place - 0.5) * 0.8 / len(arms) for index, f in enumerate(families) if f in by_family]
+        mean, low, high = np.array([by_family[f][1:] for f in families if f in by_family]).T
+        axis.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", markersize=4, linewidth=1.6, label=name,
+                      color=(*_MORE, *COLOURS.values())[place % 11])
+    axis.axvline(0, color="#555555", linewidth=1)
+    axis.set_yticks([-index for index in range(len(families))], families)
+    axis.set(xlabel="gain in hole PSNR over the best method without training (dB)")
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def ranking(groups: list[tuple[str, str, int]], top: int = 12) -> Figure:
+    """The largest groups of one artist in one style, the first one marked: (artist, style, count)."""
+    groups = groups[:top]
+    figure, axis = plt.subplots(figsize=(7.2, 0.8 + 0.26 * len(groups)))
+    bars = axis.barh([f"{artist}, {style}" for artist, style, _ in groups], [count for *_, count in groups],
+                     color=["#D55E00"] + ["#999999"] * (len(groups) - 1))
+    axis.bar_label(bars, padding=3)
+    axis.invert_yaxis()
+    axis.grid(axis="y", visible=False)
+    axis.set(xlabel="pictures", xmargin=0.1)
+    return figure
+
+
+def show_table(heads: list[str], rows: list[tuple], otherwise: str, most: int = 40) -> None:
+    """Show rows as a table in a notebook, or a sentence where there are none."""
+    from IPython.display import Markdown, display
+
+    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    lines += ["| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |" for row in rows[:most]]
+    more = f"\n\n... and {len(rows) - most} more, all in the record." if len(rows) > most else ""
+    display(Markdown("\n".join(lines) + more if rows else otherwise))
+
+
+def histograms(panels: dict[str, list[float]], bins: int = 30, colours: tuple[str, ...] = ()) -> Figure:
+    """One histogram a panel; a panel's name is its axis label, with the unit."""
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.3), squeeze=False)
+    for index, (axis, (label, values)) in enumerate(zip(axes[0], panels.items(), strict=True)):
+        axis.hist(values, bins=bins, color=colours[index] if colours else "#0072B2")
+        axis.set(xlabel=label, ylabel="pictures" if index == 0 else "")
+    return figure
+
+
+def coverage(each: list[float], union: list[float]) -> Figure:
+    """How much of the circle a single mask covers, and how much the first n masks cover together, in percent."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.5))
+    left.hist(each, bins=25, range=(0, 100), color="#0072B2")
+    left.set(xlabel="circle covered by one Perlin mask (%)", ylabel="masks")
+    right.plot(range(1, len(union) + 1), union, color="#D55E00")
+    right.set(xlabel="masks seen", ylabel="circle covered so far (%)", xscale="log", ylim=(0, 102))
+    return figure
+
+
+def claims(verdicts: list) -> str:
+    """The table of claims in Markdown."""
+    lines = ["| claim | what was claimed or asked | verdict | numbers (95 % intervals) | notebook |", "|---|---|---|---|---|"]
+    lines += [f"| {v.claim} | {v.question} | **{v.verdict}** | {v.numbers} | {v.notebook} |" for v in verdicts]
+    return "\n".join(lines)
+
+
+def hole_ratios(ratios: dict[str, np.ndarray], buckets=((0, 0.01),)) -> Figure:
+    """How many masks of each family fall into which hole-ratio bucket (stacked to 100 %)."""
+    edges = [0.0, *[low for low, _ in buckets], buckets[-1][1], 1.0]
+    names = [f"{100 * a:.0f} to {100 * b:.0f} %" for a, b in zip(edges, edges[1:], strict=False)]
+    figure, axis = plt.subplots(figsize=(7.2, 0.9 + 0.36 * len(ratios)))
+    shades = plt.get_cmap("viridis")(np.linspace(0.05, 0.95, len(names)))
+    left = np.zeros(len(ratios))
+    for name, low, high, shade in zip(names, edges, edges[1:], shades, strict=False):
+        share = np.array([100 * np.mean((np.asarray(r) >= low) & (np.asarray(r) < high)) for r in ratios.values()])
+        if share.any():
+            axis.barh(range(len(ratios)), share, left=left, color=shade, label=name, edgecolor="white", linewidth=0.5)
+        left += share
+    axis.set_yticks(range(len(ratios)), list(ratios))
+    axis.invert_yaxis()
+    axis.set(xlabel="masks (%)", xlim=(0, 100))
+    axis.grid(False)
+    axis.legend(title="hole, part of picture", loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def heat_maps(maps: dict[str, np.ndarray], label: str, columns: int = 4) -> Figure:
+    """Maps (H, W) on one scale of colour."""
+    rows = -(-len(maps) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(7.2, 1.95 * rows), squeeze=False)
+    top = max(float(np.max(m)) for m in maps.values())
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, (name, values) in zip(axes.flat, maps.items(), strict=False):
+        image = axis.imshow(values, vmin=0, vmax=top, cmap="magma")
+        axis.set_title(name)
+    figure.colorbar(image, ax=axes, shrink=0.8, label=label)
+    return figure
+
+
+def picture_text(pictures: torch.Tensor) -> str:
+    """Pictures side by side as one JPEG in base64 text, small enough for a record."""
+    strip = np.concatenate([to_image(picture) for picture in pictures], 1)
+    stream = io.BytesIO()
+    Image.fromarray(strip).save(stream, "JPEG", quality=88)
+    return base64.b64encode(stream.getvalue()).decode()
+
+
+def picture_from_text(text: str) -> torch.Tensor:
+    """The pictures of `picture_text`: (N, 3, H, H) uint8."""
+    strip = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB"))
+    side = strip.shape[0]
+    return torch.from_numpy(strip.copy()).view(side, -1, side, 3).permute(1, 3, 0, 2)

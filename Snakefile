@@ -1,10 +1,13 @@
 # The study as one rule: notebook x parameter file -> executed notebook (the log, kept when it fails) + record (the output).
 import ast
 import json
+import shlex
+import sys
 from pathlib import Path
 
 from studylib import parameters
 
+PYTHON = shlex.quote(sys.executable)
 PROFILE = config.get("profile", "smoke")
 FOLDER = f"results/{PROFILE}"
 NOTEBOOKS = {path.stem: path for path in sorted(Path("notebooks").glob("*.ipynb"))}
@@ -16,12 +19,12 @@ def modules(source):
     """The files of studylib that Python source imports, and those that they import in turn."""
     found = set()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "studylib":
-            names = [node.module.split(".")[1]] if "." in node.module else [name.name for name in node.names]
-            for name in names:
-                file = Path("studylib") / f"{name}.py"
-                if file.exists() and str(file) not in found:
-                    found |= {str(file)} | set(modules(file.read_text()))
+        if isinstance(node, ast.ImportFrom):
+            path = ("studylib." * node.level + (node.module or "")).strip(".").split(".")
+            names = path[1:2] or [name.name for name in node.names] if path[0] == "studylib" else []
+            for file in (Path("studylib") / f"{name}.py" for name in names):
+                if file.exists():
+                    found |= {str(file), *modules(file.read_text())}
     return sorted(found)
 
 
@@ -63,8 +66,11 @@ rule experiment:
     threads: 1
     resources:
         gpu=1,
+    message:
+        "{wildcards.notebook}/{wildcards.experiment}"
     shell:
         # One thread a run: two runs beside each other then use two cores, and a run's numbers do not depend on its neighbours.
-        "OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads} PYTHONWARNINGS=ignore "
-        "papermill {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output} "
-        "--no-progress-bar --log-level ERROR --kernel python3"
+        "export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}; "
+        "said=$({PYTHON} -m papermill {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output} "
+        "--no-progress-bar --kernel python3 2>&1) "
+        "|| {{ echo \"{wildcards.notebook}/{wildcards.experiment} failed: ${{said##*$'\\n'}}\" >&2; exit 1; }}"

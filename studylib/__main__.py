@@ -1,6 +1,7 @@
 """The study's commands: `python -m studylib study` runs it, `python -m studylib data` brings the paintings."""
 
 import argparse
+import shutil
 import subprocess
 import sys
 import time
@@ -33,8 +34,10 @@ def _study(asked: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
         return 2
     started = time.monotonic()
-    command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), "--resources", "gpu=1", "--keep-going",
-               "--rerun-incomplete", "--quiet", "rules", "host", "--config", f"profile={asked.profile}"]
+    # Runs share a processor core by core; a GPU is given to one run at a time.
+    gpu = ["--resources", "gpu=1"] if shutil.which("nvidia-smi") else []
+    command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), *gpu, "--keep-going", "--rerun-incomplete",
+               "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
     status = subprocess.run(command, cwd=records.ROOT).returncode
     folder = Path("results") / asked.profile
     write_up = records.ROOT / folder / "06_write_up" / "write_up.json"

@@ -16,9 +16,9 @@ def missing() -> str | None:
         return "Python's venv module is incomplete: install it (Debian, Ubuntu: apt install python3-venv)."
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     if not any(shutil.which(name) for name in (compiler, "cc", "gcc", "clang")):
-        return "A C compiler is needed to build the package `noise`: install one (Debian, Ubuntu: apt install build-essential)."
+        return "A C compiler is needed to build the package `noise` (Debian, Ubuntu: apt install build-essential)."
     if not (Path(sysconfig.get_paths()["include"]) / "Python.h").exists():
-        return "Python's C headers are needed to build the package `noise`: install them (Debian, Ubuntu: apt install python3-dev)."
+        return "Python's C headers are needed to build the package `noise` (Debian, Ubuntu: apt install python3-dev)."
     return None
 
 

@@ -26,12 +26,17 @@ def main() -> int:
 
 
 def _study(asked: argparse.Namespace) -> int:
-    from studylib import claims, parameters
+    from studylib import parameters
 
+    file = Path("params") / "profiles" / f"{asked.profile}.yaml"
     try:
-        parameters.check(parameters.read(records.ROOT / "params" / "profiles" / f"{asked.profile}.yaml"))
+        profile = parameters.check(parameters.read(records.ROOT / file), where=str(file))
     except parameters.ParameterError as problem:
         print(problem, file=sys.stderr)
+        return 2
+    if profile.source != "atelier" and "://" not in profile.data_root and not (records.ROOT / profile.data_root).is_dir():
+        print(f"{file}: data_root = {profile.data_root!r}: there is no such folder; `make data` brings the paintings, or "
+              "link a folder of your own there.", file=sys.stderr)
         return 2
     started = time.monotonic()
     # Runs share a processor core by core; a GPU is given to one run at a time.

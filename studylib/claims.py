@@ -43,7 +43,8 @@ def verdicts(found: dict[str, dict], profile: str) -> list[Verdict]:
         else:
             verdict, numbers = rule(*(found[name] for name in needs))
             verdict = verdict if profile in _DECIDING else "not decided at this scale"
-        table.append(Verdict(claim, question, verdict, numbers, ", ".join(sorted({n.split("/")[0] for n in needs})) or "none yet"))
+        notebooks = sorted({name.split("/")[0] for name in needs})
+        table.append(Verdict(claim, question, verdict, numbers, ", ".join(notebooks)))
     return table
 
 
@@ -97,7 +98,8 @@ def _regularity(record: dict) -> tuple[str, str]:
     said = []
     for subject, curves in tests.items():
         states = {True: "yes", False: "no", None: "undecided"}
-        said.append(f"{subject}: " + ", ".join(f"{name.replace('_', ' ')} {states[test['converged']]}" for name, test in curves.items()))
+        each = (f"{name.replace('_', ' ')} {states[test['converged']]}" for name, test in curves.items())
+        said.append(f"{subject}: {', '.join(each)}")
     settled = {subject: [test["converged"] for test in curves.values()] for subject, curves in tests.items()}
     if any(state is None for states in settled.values() for state in states):
         return "not decided", "converged? " + "; ".join(said)
@@ -133,15 +135,19 @@ def _any_mask(record: dict) -> tuple[str, str]:
 _TRAINED = "03_gan_training/"
 _STYLE = "04_style_loss_ablation/"
 _RULES = {
-    "C1": ("Renoir's Impressionist works are the largest group of one artist in one style", ["01_data_curation/curation"], _largest_group),
+    "C1": ("Renoir's Impressionist works are the largest group of one artist in one style",
+           ["01_data_curation/curation"], _largest_group),
     "C2": ("art across artists, styles and media trains worse", [_TRAINED + "mixture"], None),
-    "C3": ("trained on one Perlin mask, it learns to fill that mask (Figure 1)", [_TRAINED + "published"], _learns_its_mask),
+    "C3": ("trained on one Perlin mask, it learns to fill that mask (Figure 1)",
+           [_TRAINED + "published"], _learns_its_mask),
     "C4": ("random masks cannot be learned", [_TRAINED + "fixed_mask", _TRAINED + "random_masks"], _random_masks),
     "C5": ("trained on one Perlin mask, it fails on a circle (Figure 2)", [_TRAINED + "published"], _fails_on_circle),
     "C6": ("perhaps there is too little data", [_TRAINED + "pictures_250"], None),
-    "C7": ("perhaps art is not regular enough: faces converge, paintings do not", ["05_celeba_regularity/regularity"], _regularity),
+    "C7": ("perhaps art is not regular enough: faces converge, paintings do not",
+           ["05_celeba_regularity/regularity"], _regularity),
     "C8": ("perhaps it was not trained long enough", [_TRAINED + "longer"], None),
-    "C9": ("style features should inform both losses", [_STYLE + arm for arm in ("none", "generator", "discriminator", "both")], _style),
+    "C9": ("style features should inform both losses",
+           [_STYLE + arm for arm in ("none", "generator", "discriminator", "both")], _style),
     "C10": ("a model for any mask, also one it never saw", [_TRAINED + "any_mask"], _any_mask),
     "C11": ("a damaged painting goes in, a restoration comes out", ["07_restoration/frescoes"], None),
 }

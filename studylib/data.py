@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors import torch as safetensors
 from tqdm import tqdm
 
-from . import atelier, pictures, records, sources
+from . import atelier, brush, pictures, records, sources
 from .sources import DataError, Picture
 
 Source = sources.WikiArtFolder | sources.Parquet
@@ -264,7 +264,7 @@ def _paint(subject: str, size: int, train: int, validation: int, seed: int) -> C
 
 def _blocks(kind: str, count: int, size: int, seed: int) -> np.ndarray:
     """(count or more, size, size, 3) uint8: painted in blocks, each kept in the cache."""
-    code = records.sha256(Path(atelier.__file__))
+    code = [records.sha256(Path(module)) for module in (atelier.__file__, brush.__file__)]
     blocks = []
     for start in tqdm(range(0, count, _BLOCK), f"painting {kind}", leave=False, disable=None):
         key = f"atelier-{records.digest([kind, start, _BLOCK, size, seed, code])}"

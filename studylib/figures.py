@@ -5,6 +5,7 @@ Pictures are (N, 3, H, W) float32 in [-1, 1], or uint8 in [0, 255]; masks (N, 1,
 
 import base64
 import io
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -146,7 +147,7 @@ def table(results: dict[str, dict[str, dict[str, list[float]]]], metric: str = "
     families, methods = list(results), list(next(iter(results.values())))
     label, more = metrics.METRICS[metric]
     points = {(m, f): metrics.interval(results[f][m][metric]) for m in methods for f in families}
-    best = {f: (max if more else min)(methods, key=lambda m: points[m, f][0]) for f in families}  # noqa: B023
+    best = {f: (max if more else min)(methods, key=lambda m: points[m, f][0]) for f in families}
     digits = 2 if metric == "psnr" else 3
     lines = [f"| {label} | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
     for method in methods:
@@ -239,7 +240,7 @@ def histograms(panels: dict[str, list[float]], bins: int = 30, colours: tuple[st
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.3), squeeze=False)
     for index, (axis, (label, values)) in enumerate(zip(axes[0], panels.items(), strict=True)):
         middle, spread = (min(values) + max(values)) / 2, max(max(values) - min(values), 20)
-        axis.hist(values, bins=bins, range=(middle - spread / 2, middle + spread / 2), color=colours[index] if colours else "#0072B2")
+        axis.hist(values, bins, (middle - spread / 2, middle + spread / 2), color=colours[index] if colours else "#0072B2")
         axis.set(xlabel=label, ylabel="pictures" if index == 0 else "")
     return figure
 
@@ -264,7 +265,7 @@ def claims(verdicts: list) -> str:
 def hole_ratios(ratios: dict[str, np.ndarray], buckets=((0, 0.01),)) -> Figure:
     """How many masks of each family fall into which hole-ratio bucket (stacked to 100 %)."""
     edges = [0.0, *[low for low, _ in buckets], buckets[-1][1], 1.0]
-    names = [f"{100 * a:.0f} to {100 * b:.0f} %" for a, b in zip(edges, edges[1:], strict=False)]
+    names = [f"{100 * a:.0f} to {100 * b:.0f} %" for a, b in pairwise(edges)]
     figure, axis = plt.subplots(figsize=(7.2, 0.9 + 0.36 * len(ratios)))
     shades = plt.get_cmap("viridis")(np.linspace(0.05, 0.95, len(names)))
     left = np.zeros(len(ratios))

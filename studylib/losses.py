@@ -38,7 +38,7 @@ def gram(features: torch.Tensor, where: torch.Tensor | None = None) -> torch.Ten
     Args:
         where: (N, 1, h, w) weights, resized to the features; None: all positions alike.
     """
-    count, channels, height, width = features.shape
+    _, channels, height, width = features.shape
     flat = features.float().flatten(2)
     if where is None:
         return flat @ flat.mT / (channels * height * width)

@@ -137,7 +137,8 @@ class _Draws:
 
     def __init__(self, seed: int, family: int, k: torch.Tensor):
         self.device = k.device
-        self.key = _mix(_mix(_mix(k + 1) ^ _mix(torch.full_like(k, seed & 0xFFFFFFFF))) + 0x9E3779B9 * (family + 1) + (seed >> 32))
+        stream = _mix(_mix(k + 1) ^ _mix(torch.full_like(k, seed & 0xFFFFFFFF)))
+        self.key = _mix(stream + 0x9E3779B9 * (family + 1) + (seed >> 32))
         self.used = 0
 
     def __call__(self, n: int) -> torch.Tensor:

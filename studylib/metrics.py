@@ -115,7 +115,7 @@ def against_best(scored: dict[str, dict[str, dict[str, list[float]]]], method: s
     sign = 1 if METRICS[metric][1] else -1
     gains = {}
     for family, values in scored.items():
-        best = max(others, key=lambda name: sign * np.mean(values[name][metric]))  # noqa: B023
+        best = max(others, key=lambda name: sign * np.mean(values[name][metric]))
         gains[family] = (best, *difference(sign * np.array(values[method][metric]), sign * np.array(values[best][metric])))
     return gains
 

@@ -5,6 +5,7 @@ A generator takes the damaged picture, its holes already filled with something, 
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -72,7 +73,7 @@ class ContextDiscriminator(nn.Module):
             raise ValueError(f"size {size}: the context encoder's discriminator is made for pictures of 64 or 128 pixels.")
         widths = [3, 64, 128, 128, 256, 512] if size == 128 else [3, 64, 128, 256, 512]
         layers = []
-        for scale, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+        for scale, (before, after) in enumerate(pairwise(widths)):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False)]
             layers += [nn.BatchNorm2d(after)] if scale else []
             layers += [nn.LeakyReLU(0.2)]
@@ -102,9 +103,9 @@ class UNet(nn.Module):
         self.mask_input, self.skips = mask_input, skips
         self.stem = nn.Conv2d(4 * (3 + mask_input), width, 3, padding=1)
         self.down = nn.ModuleList(_Residual(w, norm) for w in widths[:-1])
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in zip(widths, widths[1:], strict=False))
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in pairwise(widths))
         self.bottom = nn.Sequential(*(_Residual(widths[-1], norm, dilation) for dilation in (1, 2, 4)))
-        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
         self.merge = nn.ModuleList(nn.Conv2d(2 * w if skips else w, w, 1) for w in widths[:-1])
         self.up = nn.ModuleList(_Residual(w, norm) for w in widths[:-1])
         self.head = nn.Conv2d(width, 12, 3, padding=1)
@@ -136,7 +137,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         widths = [3, width, 2 * width, 4 * width]
         layers = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [spectral_norm(nn.Conv2d(before, after, 4, 2, 1)), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers, spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1)))
 

@@ -92,7 +92,7 @@ def check(values: dict, *, where: str = "parameters") -> Parameters:
     if hole and not (len(hole) == 2 and 0 < hole[0] < hole[1] < 1):
         raise ParameterError(f"{where}: train_hole = {hole}: expected [low, high] with 0 < low < high < 1, or [].")
     if asked.style_in in ("discriminator", "both") and asked.discriminator == "none":
-        raise ParameterError(f"{where}: style_in = {asked.style_in!r} needs a discriminator, and discriminator is 'none'.")
+        raise ParameterError(f"{where}: style_in = {asked.style_in!r} needs a discriminator; it is 'none'.")
     return asked
 
 
@@ -142,8 +142,9 @@ def check_files(notebook: Path | str, profile: Path | str, experiment: Path | st
     check(read(profile), where=str(profile))
     own = read(experiment)
     check(own, where=str(experiment))
-    for key in own.keys() - set(declared(notebook)):
-        raise ParameterError(f"{experiment}: {key} is not a parameter of {Path(notebook).name}{_nearest(key, declared(notebook))}")
+    known = declared(notebook)
+    for key in own.keys() - set(known):
+        raise ParameterError(f"{experiment}: {key} is not a parameter of {Path(notebook).name}{_nearest(key, known)}")
     return check({**read(profile), **own}, where=f"{profile} + {experiment}")
 
 

@@ -1,0 +1,181 @@
+"""Masks are binary, meet the hole ratio asked for, and follow from (seed, k) alone; the noise is Perlin's own."""
+
+import math
+
+import cv2
+import noise
+import numpy as np
+import pytest
+import torch
+
+from studylib import masks
+
+every_family = pytest.mark.parametrize("family", masks.FAMILIES)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three masks of irregular holes, white = hole."""
+    for number in range(3):
+        grey = np.zeros((100, 100), np.uint8)
+        cv2.circle(grey, (30 + 15 * number, 40), 20, 255, -1)
+        cv2.line(grey, (0, 80), (99, 60 + 10 * number), 255, 6)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), grey)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("octaves", "persistence", "lacunarity"),
+                         [(1, 0.5, 2.0), (4, 0.5, 2.0), (5, 0.4, 2.0), (3, 0.7, 1.9), (4, 0.5, 2.17), (6, 0.5, 3.0)])
+@pytest.mark.parametrize(("low", "high"), [(-3, 3), (-900, -880), (980, 1000), (0, 1000)])
+def test_pnoise2_equals_the_package_noise(low, high, octaves, persistence, lacunarity):
+    x, y = torch.linspace(low, high, 23), torch.linspace(low + 0.3, high - 0.2, 19)
+    options = {"octaves": octaves, "persistence": persistence, "lacunarity": lacunarity}
+    reference = [[noise.pnoise2(column, row, **options) for column in x.tolist()] for row in y.tolist()]
+    assert np.abs(masks.pnoise2(x, y, **options).numpy() - np.array(reference)).max() < 1e-5
+
+
+@pytest.mark.parametrize(("x", "octaves"), [(torch.zeros(4), 0), (torch.zeros(4, 1), 1), (torch.tensor(1.0), 1)])
+def test_pnoise2_refuses_bad_input_with_a_sentence(x, octaves):
+    with pytest.raises(ValueError, match="expected"):
+        masks.pnoise2(x, torch.zeros(3), octaves=octaves)
+
+
+def slow_noise(angles, size, persistence):
+    """Gradient noise pixel by pixel: the four corners' slopes, blended by Perlin's fade 6t^5 - 15t^4 + 10t^3."""
+    def fade(t):
+        return t * t * t * (t * (t * 6 - 15) + 10)
+
+    total = np.zeros((size, size))
+    for octave, angle in enumerate(angles):
+        cells = angle.shape[-1] - 1
+        for row, column in np.ndindex(size, size):
+            y, x = row * cells / size, column * cells / size
+            for j, i in ((int(y) + dj, int(x) + di) for dj in (0, 1) for di in (0, 1)):
+                v, u = y - j, x - i
+                slope = u * math.cos(angle[j, i]) + v * math.sin(angle[j, i])
+                total[row, column] += persistence**octave * fade(1 - abs(v)) * fade(1 - abs(u)) * slope
+    return total
+
+
+def test_fractal_noise_equals_gradient_noise_by_hand():
+    angles = [2 * math.pi * torch.rand(2, cells + 1, cells + 1) for cells in (2, 3, 6)]
+    fast = masks.fractal_noise(angles, 20, 0.4)
+    for number in range(2):
+        slow = slow_noise([angle[number] for angle in angles], 20, 0.4)
+        assert np.abs(fast[number].numpy() - slow).max() < 1e-5
+
+
+@every_family
+@pytest.mark.parametrize("size", [33, 64])
+def test_masks_are_zeros_and_ones(family, size):
+    sample = masks.sample(family, 5, size, seed=1)
+    assert sample.shape == (5, 1, size, size)
+    assert sample.dtype == torch.float32
+    assert set(sample.unique().tolist()) == {0.0, 1.0}
+
+
+@every_family
+def test_no_masks(family):
+    assert masks.sample(family, 0, 64, seed=1).shape == (0, 1, 64, 64)
+
+
+@every_family
+@pytest.mark.parametrize("hole", [None, (0.1, 0.3)])
+def test_mask_k_depends_on_seed_and_k_only(family, hole):
+    six = masks.sample(family, 6, 64, seed=3, hole=hole)
+    assert torch.equal(masks.sample(family, 6, 64, seed=3, hole=hole), six)
+    assert torch.equal(masks.sample(family, 3, 64, seed=3, hole=hole, start=2), six[2:5])
+    assert torch.equal(masks.sample(family, 1, 64, seed=3, hole=hole, start=5), six[5:])
+
+
+@every_family
+@pytest.mark.parametrize("other", [4, 3 + (1 << 32), 3 + (2 << 32)])
+def test_seeds_differ(family, other):
+    hole = (0.1, 0.3) if family == "circle" else None
+    first, second = (masks.sample(family, 4, 64, seed=seed, hole=hole) for seed in (3, other))
+    assert not (first == second).flatten(1).all(1).any()
+
+
+@every_family
+def test_masks_of_a_seed_differ(family):
+    sample = masks.sample(family, 16, 64, seed=3, hole=(0.1, 0.4))
+    assert len(sample.flatten(1).unique(dim=0)) == 16
+
+
+@every_family
+@pytest.mark.parametrize("size", [64, 128])
+@pytest.mark.parametrize("hole", [(0.01, 0.1), (0.3, 0.3), (0.5, 0.6)])
+def test_hole_ratio_is_met_within_one_percent(family, size, hole):
+    ratio = masks.sample(family, 12, size, seed=5, hole=hole).mean((1, 2, 3))
+    assert ratio.min() >= hole[0] - 0.01
+    assert ratio.max() <= hole[1] + 0.01
+
+
+@every_family
+def test_hole_ratio_is_uniform_between_its_ends(family):
+    ratio = masks.sample(family, 200, 32, seed=5, hole=(0.1, 0.5)).mean((1, 2, 3))
+    assert abs(ratio.mean() - 0.3) < 0.04
+    assert ratio.min() < 0.15
+    assert ratio.max() > 0.45
+
+
+def test_perlin_holes_are_as_large_as_the_originals():
+    """8.7 % of the pixels on average; the mean of 500 masks has a standard error of 0.16 %."""
+    assert abs(masks.sample("perlin", 500, 128, seed=0).mean() - 0.087) < 0.005
+
+
+def test_circle_is_the_originals():
+    inside = [[math.dist((y, x), (64, 64)) < 20 for x in range(128)] for y in range(128)]
+    assert torch.equal(masks.sample("circle", 1, 128, seed=0)[0, 0], torch.tensor(inside).float())
+
+
+def test_a_box_is_one_rectangle():
+    for mask in masks.sample("box", 20, 64, seed=2)[:, 0]:
+        assert torch.equal(mask, mask.amax(1, keepdim=True) * mask.amax(0, keepdim=True))
+
+
+def test_irregular_masks_come_from_the_folder(folder):
+    first = masks.sample("irregular", 8, 64, seed=1, folder=folder)
+    assert set(first.unique().tolist()) == {0.0, 1.0}
+    assert torch.equal(masks.sample("irregular", 3, 64, seed=1, folder=str(folder), start=4), first[4:7])
+    assert len(first.flatten(1).unique(dim=0)) == 8
+    assert not torch.equal(first, masks.sample("irregular", 8, 64, seed=1))
+    ratio = masks.sample("irregular", 8, 64, seed=1, folder=folder, hole=(0.2, 0.3)).mean((1, 2, 3))
+    assert ratio.min() > 0.19
+    assert ratio.max() < 0.31
+
+
+def test_white_is_the_hole(tmp_path):
+    cv2.imwrite(str(tmp_path / "mostly_hole.png"), np.pad(np.full((90, 90), 255, np.uint8), 5))
+    assert masks.sample("irregular", 4, 64, seed=0, folder=tmp_path).mean() > 0.6
+
+
+def test_a_folder_without_masks_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name}: no PNG masks"):
+        masks.sample("irregular", 1, 64, seed=0, folder=tmp_path)
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    with pytest.raises(ValueError, match=r"broken\.png: is not a picture"):
+        masks.sample("irregular", 1, 64, seed=0, folder=tmp_path)
+
+
+@pytest.mark.parametrize(("family", "count", "size", "hole", "sentence"), [
+    ("perling", 1, 64, None, "family 'perling': expected one of perlin, circle"),
+    ("perlin", -1, 64, None, "count -1"),
+    ("perlin", 1, 7, None, "size 7"),
+    ("perlin", 1, 64, (0.4, 0.2), "0 < low <= high < 1"),
+    ("perlin", 1, 64, (0.0, 0.2), "0 < low <= high < 1"),
+    ("perlin", 1, 64, (0.2, 1.0), "0 < low <= high < 1"),
+])
+def test_bad_input_is_answered_with_a_sentence(family, count, size, hole, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        masks.sample(family, count, size, seed=0, hole=hole)
+
+
+@every_family
+def test_the_global_random_state_is_left_alone(family):
+    before = torch.get_rng_state()
+    masks.sample(family, 2, 32, seed=0)
+    assert torch.equal(torch.get_rng_state(), before)

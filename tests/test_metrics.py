@@ -1,0 +1,194 @@
+"""Metrics equal hand-made numbers and the reference implementations; intervals cover; convergence is told from drift."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from studylib import metrics
+
+
+@pytest.fixture
+def pair():
+    """Two pairs of pictures and the masks between them."""
+    torch.manual_seed(0)
+    truth = torch.rand(2, 3, 64, 72) * 2 - 1
+    mask = torch.zeros(2, 1, 64, 72)
+    mask[0, :, 10:40, 20:50] = 1
+    mask[1, :, 30:50, 5:60] = 1
+    noisy = (truth + 0.4 * torch.randn_like(truth)).clamp(-1, 1)
+    return truth * (1 - mask) + noisy * mask, truth, mask
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The package `lpips` with the AlexNet weights that ours uses, and its own heads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import lpips
+
+        network = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False)
+    weights = metrics._alexnet()
+    trunk = [layer for layer in network.net.modules() if isinstance(layer, torch.nn.Conv2d)]
+    for number, layer in enumerate(trunk):
+        layer.weight.data.copy_(weights[f"weight{number}"])
+        layer.bias.data.copy_(weights[f"bias{number}"])
+    return network
+
+
+def test_hole_psnr_and_l1_by_hand():
+    """In [0, 1] the hole is wrong by 0.1 in half of its pixels and right in the others; outside all is wrong."""
+    truth, mask = torch.zeros(2, 3, 4, 4), torch.zeros(2, 1, 4, 4)
+    mask[:, :, :2] = 1
+    composite = truth + 1 - mask
+    composite[0, :, 0] = 0.2
+    assert metrics.hole_psnr(composite, truth, mask)[0].item() == pytest.approx(-10 * np.log10(0.01 / 2), abs=1e-4)
+    assert metrics.hole_l1(composite, truth, mask)[0].item() == pytest.approx(0.05, abs=1e-6)
+    assert metrics.hole_psnr(composite, truth, mask)[1] == 100
+    assert metrics.hole_l1(composite, truth, mask)[1] == 0
+
+
+def test_ssim_equals_torchmetrics_where_the_window_fits(pair):
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    composite, truth, mask = pair
+    _, everywhere = structural_similarity_index_measure((composite + 1) / 2, (truth + 1) / 2, data_range=1.0, sigma=1.5,
+                                                        reduction="none", return_full_image=True)
+    valid = everywhere[..., 5:-5, 5:-5].mean((1, 2, 3))
+    assert torch.allclose(metrics.ssim(composite, truth, mask), valid, atol=1e-4)
+    assert torch.allclose(metrics.ssim(truth, truth), torch.ones(2))
+
+
+def test_lpips_equals_the_reference(pair, reference):
+    composite, truth, mask = pair
+    with torch.no_grad():
+        theirs = reference(composite, truth).flatten()
+    assert torch.allclose(metrics.lpips(composite, truth, mask), theirs, rtol=1e-4, atol=1e-6)
+    assert (metrics.lpips(truth, truth) == 0).all()
+
+
+def test_lpips_heads_are_the_references_own(reference):
+    for number in range(5):
+        assert torch.equal(metrics._alexnet()[f"head{number}"], reference.lins[number].model[-1].weight)
+
+
+class _Wicked:
+    def __reduce__(self):
+        return print, ("wicked",)
+
+
+@pytest.mark.parametrize("content", [_Wicked(), np.random.default_rng(0), torch.Size([1]), np.float64(1)])
+def test_the_unpickler_builds_nothing_but_arrays(content, tmp_path, capsys):
+    (tmp_path / "weights").write_bytes(pickle.dumps({"weights": content}))
+    with (tmp_path / "weights").open("rb") as stream, pytest.raises(pickle.UnpicklingError, match="has no place"):
+        metrics._ArraysOnly(stream).load()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_unpickler_builds_arrays(tmp_path):
+    (tmp_path / "weights").write_bytes(pickle.dumps({"kernel": np.arange(6.0).reshape(2, 3)}))
+    with (tmp_path / "weights").open("rb") as stream:
+        assert np.array_equal(metrics._ArraysOnly(stream).load()["kernel"], np.arange(6.0).reshape(2, 3))
+
+
+def test_style_is_zero_for_the_same_and_not_for_others(pair):
+    composite, truth, mask = pair
+    assert metrics.style(truth, truth, mask).max() < 1e-5
+    assert metrics.style(composite, truth, mask).min() > 0.01
+
+
+def test_style_follows_a_picture_that_is_changed_in_place(pair):
+    composite, truth, mask = pair
+    metrics.style(composite, truth, mask)
+    truth.copy_(composite)
+    assert metrics.style(composite, truth, mask).max() < 1e-5
+
+
+def test_the_box_spans_the_hole():
+    mask = torch.zeros(1, 1, 6, 7)
+    mask[0, 0, 1, 4] = mask[0, 0, 3, 2] = 1
+    expected = torch.zeros(1, 1, 6, 7)
+    expected[..., 1:4, 2:5] = 1
+    assert torch.equal(metrics._box(mask), expected)
+    assert metrics._box(torch.zeros(1, 1, 6, 7)).sum() == 0
+
+
+def test_evaluate_gives_every_metric_of_every_method(pair):
+    composite, truth, mask = pair
+    values = metrics.evaluate({"ours": lambda pictures, masks: composite, "truth": lambda pictures, masks: pictures}, truth, mask)
+    assert list(values) == ["ours", "truth"]
+    assert list(values["ours"]) == list(metrics.METRICS)
+    assert values["ours"]["psnr"] == pytest.approx(metrics.hole_psnr(composite, truth, mask).tolist(), abs=1e-4)
+    assert values["ours"]["style"] == pytest.approx(metrics.style(composite, truth, mask).tolist(), abs=1e-4)
+    for name, (_, more) in metrics.METRICS.items():
+        assert all(best > ours if more else best < ours for ours, best in zip(values["ours"][name], values["truth"][name], strict=True))
+
+
+def test_evaluate_keeps_pictures_in_order_past_its_parts():
+    truth, mask = torch.zeros(120, 3, 8, 8), torch.ones(120, 1, 8, 8)
+    wrong = torch.arange(120).view(-1, 1, 1, 1) / 120 * torch.ones_like(truth)
+    values = metrics.evaluate({"ours": lambda pictures, masks: wrong}, truth, mask, names=("l1",))["ours"]["l1"]
+    assert values == pytest.approx((np.arange(120) / 240).tolist(), abs=1e-5)
+
+
+def test_intervals_cover_the_true_mean_as_often_as_they_promise():
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(300):
+        mean, low, high = metrics.interval(rng.normal(3, 1, 50), repeats=400)
+        assert low < mean < high
+        held += low < 3 < high
+    assert 0.90 < held / 300 < 0.98
+
+
+def test_interval_of_one_value_and_of_none():
+    assert metrics.interval([4.5]) == (4.5, 4.5, 4.5)
+    assert np.isnan(metrics.interval([])).all()
+
+
+def test_interval_is_reproducible():
+    assert metrics.interval([1, 2, 5, 9]) == metrics.interval([1, 2, 5, 9])
+
+
+def test_differences_are_paired_and_signed():
+    a, b = np.array([10.0, 20.0, 30.0]), np.array([9.0, 18.5, 29.0])
+    mean, low, high = metrics.difference(a, b)
+    assert mean == pytest.approx(3.5 / 3)
+    assert 1 <= low <= mean <= high <= 1.5
+    assert metrics.difference(b, a)[0] == -mean
+
+
+def scored(**methods):
+    return {"circle": {name: {"psnr": [value, value + 1], "l1": [value / 100, (value + 1) / 100]} for name, value in methods.items()}}
+
+
+@pytest.mark.parametrize(("metric", "best", "gain"), [("psnr", "strong", -2), ("l1", "weak", -0.03)])
+def test_the_best_of_the_others_is_the_bar_whatever_the_direction(metric, best, gain):
+    found = metrics.against_best(scored(ours=18, weak=15, strong=20), "ours", ["weak", "strong"], metric)
+    assert found["circle"][0] == best
+    assert found["circle"][1:] == pytest.approx((gain, gain, gain))
+
+
+def test_a_flat_noisy_curve_has_converged():
+    curve = np.random.default_rng(0).normal(1, 0.05, 400)
+    found = metrics.convergence(list(curve))
+    assert found["converged"] is True
+    assert found["low"] < found["change"] < found["high"]
+
+
+@pytest.mark.parametrize("curve", [np.linspace(2, 1, 400), np.linspace(1, 2, 400), np.linspace(-1, -2, 400)])
+def test_a_slope_has_not_converged(curve):
+    found = metrics.convergence(list(curve))
+    assert found["converged"] is False
+    assert np.sign(found["change"]) == np.sign(curve[-1] - curve[0])
+
+
+def test_noise_wider_than_the_tolerance_has_not_been_shown_to_converge():
+    assert metrics.convergence(list(np.random.default_rng(0).normal(1, 2, 80)))["converged"] is False
+
+
+def test_fewer_than_forty_values_decide_nothing():
+    assert metrics.convergence([1.0] * 39)["converged"] is None
+    assert metrics.convergence([1.0] * 40)["converged"] is True

@@ -1,0 +1,261 @@
+"""Networks have the published widths, switches switch one thing each, and only the hole is ever painted."""
+
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from studylib import networks
+
+FILLS = ("white", "mean", "pull_push")
+# Side -> the published widths, encoder and decoder; at 64 pixels one scale less.
+DOWN = {128: [64, 64, 128, 256, 512], 64: [64, 128, 256, 512]}
+UP = {128: [256, 128, 64, 128, 3], 64: [256, 128, 64, 3]}
+JUDGE = {128: [64, 128, 128, 256, 512, 1], 64: [64, 128, 256, 512, 1]}
+both_sizes = pytest.mark.parametrize("size", [64, 128])
+
+
+def on_meta(make, *arguments, **options):
+    """A network without memory for its weights: shapes only."""
+    with torch.device("meta"):
+        return make(*arguments, **options)
+
+
+def shapes_only(network, *shapes):
+    return tuple(network(*(torch.empty(shape, device="meta") for shape in shapes)).shape)
+
+
+def convolutions(network):
+    return [layer for layer in network.modules() if isinstance(layer, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))]
+
+
+def awake(network):
+    """A U-Net whose last layer is not zero, as after some training."""
+    torch.manual_seed(0)
+    torch.nn.init.normal_(network.head.weight, 0, 0.1)
+    return network.eval()
+
+
+@pytest.fixture
+def scene():
+    """Pictures of odd sides and masks of random pixels."""
+    torch.manual_seed(1)
+    return torch.rand(2, 3, 37, 23) * 2 - 1, (torch.rand(2, 1, 37, 23) < 0.4).float()
+
+
+@pytest.fixture
+def deterministic():
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(before)
+
+
+@both_sizes
+def test_context_encoder_has_the_published_widths(size):
+    widths = [layer.out_channels for layer in convolutions(on_meta(networks.ContextEncoder, size))]
+    assert widths == [*DOWN[size], 4000, 512, *UP[size]]
+
+
+@both_sizes
+def test_context_encoder_has_71_million_weights_65_of_them_in_the_bottleneck(size):
+    network = on_meta(networks.ContextEncoder, size)
+    assert round(sum(weight.numel() for weight in network.parameters()) / 1e6) == 71
+    assert int(sum(weight.numel() for weight in network.bottleneck.parameters() if weight.ndim == 4) / 1e6) == 65
+    assert not any(layer.bias is not None for layer in convolutions(network))
+
+
+@both_sizes
+def test_context_discriminator_has_the_published_widths_and_one_logit(size):
+    network = on_meta(networks.ContextDiscriminator, size)
+    assert [layer.out_channels for layer in convolutions(network)] == JUDGE[size]
+    assert shapes_only(network, (2, 3, size, size)) == (2, 1, 1, 1)
+
+
+@both_sizes
+@pytest.mark.parametrize("mask_input", [False, True])
+@pytest.mark.parametrize("skips", [False, True])
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+def test_context_encoder_paints_whole_pictures_whatever_its_switches(size, mask_input, skips, norm):
+    network = on_meta(networks.ContextEncoder, size, mask_input=mask_input, skips=skips, norm=norm)
+    assert shapes_only(network, (2, 3, size, size), (2, 1, size, size)) == (2, 3, size, size)
+    assert network.encoder[0][0].in_channels == 3 + mask_input
+    doubled = [layer[0].in_channels for layer in network.decoder]
+    assert doubled == [before * (1 + skips) for before in [512, *DOWN[size][-2::-1]]] or not skips
+    kinds = {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}
+    found = {kind for kind in kinds.values() for layer in network.modules() if isinstance(layer, kind)}
+    assert found == {kinds[norm]} if norm in kinds else not found
+
+
+@pytest.mark.parametrize("make", [networks.ContextEncoder, networks.ContextDiscriminator])
+def test_context_networks_refuse_other_sizes(make):
+    with pytest.raises(ValueError, match="size 96"):
+        on_meta(make, 96)
+
+
+def test_the_published_start_is_narrow():
+    weight = networks.ContextDiscriminator(64).layers[2].weight
+    assert abs(weight.mean()) < 1e-3
+    assert abs(weight.std() - 0.02) < 1e-3
+
+
+def test_bottleneck_products_are_convolutions():
+    squeeze, expand = networks._Squeeze(6, 10, 4, bias=False), networks._Expand(10, 6, 4, bias=False)
+    inside, outside = torch.randn(3, 6, 4, 4), torch.randn(3, 10, 1, 1)
+    assert torch.allclose(squeeze(inside), F.conv2d(inside, squeeze.weight), atol=1e-6)
+    assert torch.allclose(expand(outside), F.conv_transpose2d(outside, expand.weight), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (33, 47), (64, 20), (5, 17)])
+def test_unet_takes_any_size_and_changes_nothing_at_its_start(shape):
+    picture, mask = torch.rand(2, 3, *shape), torch.ones(2, 1, *shape)
+    assert torch.equal(networks.UNet(8)(picture, mask), picture)
+    changed = awake(networks.UNet(8))(picture, mask)
+    assert changed.shape == picture.shape
+    assert not torch.equal(changed, picture)
+
+
+@pytest.mark.parametrize("mask_input", [False, True])
+def test_unet_sees_the_mask_only_if_asked(scene, mask_input):
+    picture, mask = scene
+    network = awake(networks.UNet(8, mask_input=mask_input))
+    assert torch.equal(network(picture, mask), network(picture, 1 - mask)) is not mask_input
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_unet_skips_reach_past_the_coarsest_scale(scene, skips):
+    """With the coarse path cut off, only skips still carry the picture's features to the change."""
+    network = awake(networks.UNet(8, skips=skips))
+    for layer in network.grow:
+        torch.nn.init.zeros_(layer.weight)
+    picture, mask = (part[..., :16, :16] for part in scene)
+    (one, two), (first, second) = network(picture, mask), picture
+    assert torch.allclose(one - first, two - second, atol=1e-6) is not skips
+
+
+@pytest.mark.parametrize("norm", ["batch", "group", "none"])
+def test_unet_normalises_as_asked(norm):
+    network = networks.UNet(8, norm=norm)
+    kinds = {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}
+    for name, kind in kinds.items():
+        assert any(isinstance(layer, kind) for layer in network.modules()) == (name == norm)
+
+
+def test_unet_runs_deterministically_forward_and_backward(deterministic, scene):
+    gradients = []
+    for _ in range(2):
+        network = awake(networks.UNet(8)).train()
+        network(*scene).square().mean().backward()
+        gradients.append([weight.grad for weight in network.parameters()])
+    assert all(torch.equal(one, two) for one, two in zip(*gradients, strict=True))
+
+
+def test_patch_discriminator_runs_deterministically_forward_and_backward(deterministic):
+    gradients = []
+    for _ in range(2):
+        torch.manual_seed(0)
+        network = networks.PatchDiscriminator(8)
+        logits = network(torch.rand(2, 3, 64, 48))
+        assert logits.shape == (2, 1, 8, 6)
+        logits.mean().backward()
+        gradients.append([weight.grad for weight in network.parameters()])
+    assert all(torch.equal(one, two) for one, two in zip(*gradients, strict=True))
+
+
+def test_patch_discriminator_sees_patches_of_the_documented_size():
+    documented = int(re.search(r"patches of (\d+) pixels", networks.PatchDiscriminator.__doc__)[1])
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, 128, 128, requires_grad=True)
+    networks.PatchDiscriminator(8)(picture)[0, 0, 8, 8].backward()
+    rows = picture.grad.abs().sum((0, 1, 3)).nonzero()
+    assert int(rows.max() - rows.min()) + 1 == documented
+
+
+def test_style_discriminator_gives_a_logit_a_layer_whatever_the_features_size():
+    network = networks.StyleDiscriminator((4, 6)).eval()
+    features = [torch.rand(3, 4, 8, 8), torch.rand(3, 6, 5, 4)]
+    logits = network(features)
+    assert logits.shape == (3, 2, 1, 1)
+    assert torch.allclose(network([1000 * feature for feature in features]), logits, atol=1e-3)
+
+
+def test_white_fills_white_and_mean_the_mean_of_the_known(scene):
+    picture, mask = scene
+    hole = mask.expand_as(picture) > 0
+    assert (networks.fill_holes(picture, mask, "white")[hole] == 1).all()
+    filled = networks.fill_holes(picture, mask, "mean")
+    for number, channel in ((0, 0), (1, 2)):
+        inside = mask[number, 0] > 0
+        known = picture[number, channel][~inside].mean()
+        assert torch.allclose(filled[number, channel][inside], known, atol=1e-6)
+
+
+@pytest.mark.parametrize("how", FILLS)
+def test_known_pixels_are_never_filled(scene, how):
+    picture, mask = scene
+    known = mask.expand_as(picture) == 0
+    assert torch.equal(networks.fill_holes(picture, mask, how)[known], picture[known])
+
+
+@pytest.mark.parametrize("how", FILLS)
+@pytest.mark.parametrize("garbage", [0.0, 1e6, float("nan")])
+def test_what_lies_in_the_hole_is_never_used(scene, how, garbage):
+    picture, mask = scene
+    spoiled = torch.where(mask > 0, garbage, picture)
+    assert torch.equal(networks.fill_holes(spoiled, mask, how), networks.fill_holes(picture, mask, how))
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (37, 23), (1, 9)])
+def test_pull_push_keeps_a_constant_picture_constant(shape):
+    torch.manual_seed(0)
+    picture = torch.tensor([-0.9, 0.1, 0.7]).view(1, 3, 1, 1).expand(1, 3, *shape)
+    mask = (torch.rand(1, 1, *shape) < 0.7).float()
+    assert torch.allclose(networks.fill_holes(picture, mask, "pull_push"), picture, atol=1e-5)
+
+
+def test_pull_push_stays_between_the_known_colours(scene):
+    picture, mask = scene
+    known = torch.where(mask > 0, torch.nan, picture).flatten(2)
+    filled = networks.fill_holes(picture, mask, "pull_push").flatten(2)
+    assert (filled.amin(2) >= known.nan_to_num(nan=9).amin(2) - 1e-5).all()
+    assert (filled.amax(2) <= known.nan_to_num(nan=-9).amax(2) + 1e-5).all()
+
+
+def test_pull_push_fills_from_nearby(scene):
+    """A picture that is dark on the left and bright on the right stays so inside its hole."""
+    picture = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 8:56, 8:56] = 1
+    filled = networks.fill_holes(picture, mask, "pull_push")
+    assert filled[..., 32, 10].max() < -0.2
+    assert filled[..., 32, 53].min() > 0.2
+
+
+@pytest.mark.parametrize("how", FILLS)
+def test_a_picture_without_known_pixels_is_filled_with_numbers(how):
+    assert networks.fill_holes(torch.rand(1, 3, 20, 12), torch.ones(1, 1, 20, 12), how).isfinite().all()
+
+
+def test_an_unknown_filling_is_refused(scene):
+    with pytest.raises(ValueError, match="fill 'black'"):
+        networks.fill_holes(*scene, "black")
+
+
+@pytest.mark.parametrize("garbage", [0.0, 1e6, float("nan")])
+def test_inpainter_paints_the_hole_only_and_never_looks_into_it(scene, garbage):
+    picture, mask = scene
+    method = networks.inpainter(awake(networks.UNet(8)), "pull_push")
+    composite = method(picture, mask)
+    known = mask.expand_as(picture) == 0
+    assert torch.equal(composite[known], picture[known])
+    assert not torch.equal(composite, picture)
+    assert composite.abs().max() <= 1
+    assert torch.equal(method(torch.where(mask > 0, garbage, picture), mask), composite)
+
+
+def test_inpainter_takes_any_number_of_pictures():
+    torch.manual_seed(0)
+    pictures, masks = torch.rand(35, 3, 16, 16), (torch.rand(35, 1, 16, 16) < 0.5).float()
+    method = networks.inpainter(awake(networks.UNet(8)), "mean")
+    assert torch.allclose(method(pictures, masks)[33:], method(pictures[33:], masks[33:]), atol=1e-6)

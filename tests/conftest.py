@@ -1,9 +1,11 @@
-"""What all tests share: a cache of their own, and no window for figures."""
+"""What all tests share: a cache of their own, one thread of arithmetic, and no window for figures."""
 
 import matplotlib
 import pytest
+import torch
 
 matplotlib.use("Agg")
+torch.set_num_threads(1)  # on small tensors threads only wait for each other, on a busy machine for seconds
 
 
 @pytest.fixture(autouse=True)

@@ -53,10 +53,13 @@ def test_mean_colour_is_the_mean_of_the_known_pixels(scene):
 
 
 @pytest.mark.parametrize(("name", "flag"), [("Telea", cv2.INPAINT_TELEA), ("Navier-Stokes", cv2.INPAINT_NS)])
-def test_opencvs_methods_are_opencvs(scene, name, flag):
+def test_opencvs_methods_are_opencvs_on_pictures_with_grey_holes(scene, name, flag):
+    """Grey, because at the picture's border OpenCV itself does look into the hole."""
     composites = baselines.METHODS[name](*scene)
     for picture, mask, composite in zip(*scene, composites, strict=True):
-        assert np.array_equal(as_image(composite), cv2.inpaint(as_image(picture), mask[0].byte().numpy(), 3, flag))
+        hole = mask[0].byte().numpy()
+        damaged = np.where(hole[..., None], np.uint8(128), as_image(picture))
+        assert np.array_equal(as_image(composite), cv2.inpaint(damaged, hole, 3, flag))
 
 
 def test_biharmonic_is_scikit_images(scene):

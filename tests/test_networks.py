@@ -16,16 +16,6 @@ JUDGE = {128: [64, 128, 128, 256, 512, 1], 64: [64, 128, 256, 512, 1]}
 both_sizes = pytest.mark.parametrize("size", [64, 128])
 
 
-def on_meta(make, *arguments, **options):
-    """A network without memory for its weights: shapes only."""
-    with torch.device("meta"):
-        return make(*arguments, **options)
-
-
-def shapes_only(network, *shapes):
-    return tuple(network(*(torch.empty(shape, device="meta") for shape in shapes)).shape)
-
-
 def convolutions(network):
     return [layer for layer in network.modules() if isinstance(layer, (torch.nn.Conv2d, torch.nn.ConvTranspose2d))]
 
@@ -35,6 +25,13 @@ def awake(network):
     torch.manual_seed(0)
     torch.nn.init.normal_(network.head.weight, 0, 0.1)
     return network.eval()
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Spares the costly random start of 71 million weights where only shapes count."""
+    for start in ("kaiming_uniform_", "normal_"):
+        monkeypatch.setattr(torch.nn.init, start, lambda weight, *rest, **more: weight)
 
 
 @pytest.fixture
@@ -53,45 +50,48 @@ def deterministic():
 
 
 @both_sizes
-def test_context_encoder_has_the_published_widths(size):
-    widths = [layer.out_channels for layer in convolutions(on_meta(networks.ContextEncoder, size))]
+def test_context_encoder_has_the_published_widths(bare, size):
+    widths = [layer.out_channels for layer in convolutions(networks.ContextEncoder(size))]
     assert widths == [*DOWN[size], 4000, 512, *UP[size]]
 
 
 @both_sizes
-def test_context_encoder_has_71_million_weights_65_of_them_in_the_bottleneck(size):
-    network = on_meta(networks.ContextEncoder, size)
+def test_context_encoder_has_71_million_weights_65_of_them_in_the_bottleneck(bare, size):
+    network = networks.ContextEncoder(size)
     assert round(sum(weight.numel() for weight in network.parameters()) / 1e6) == 71
     assert int(sum(weight.numel() for weight in network.bottleneck.parameters() if weight.ndim == 4) / 1e6) == 65
     assert not any(layer.bias is not None for layer in convolutions(network))
 
 
 @both_sizes
-def test_context_discriminator_has_the_published_widths_and_one_logit(size):
-    network = on_meta(networks.ContextDiscriminator, size)
+def test_context_discriminator_has_the_published_widths_and_one_logit(bare, size):
+    network = networks.ContextDiscriminator(size)
     assert [layer.out_channels for layer in convolutions(network)] == JUDGE[size]
-    assert shapes_only(network, (2, 3, size, size)) == (2, 1, 1, 1)
+    assert network(torch.zeros(2, 3, size, size)).shape == (2, 1, 1, 1)
 
 
 @both_sizes
-@pytest.mark.parametrize("mask_input", [False, True])
-@pytest.mark.parametrize("skips", [False, True])
+@pytest.mark.parametrize("switched", [False, True])
+def test_context_encoder_paints_whole_pictures_with_and_without_its_switches(bare, size, switched):
+    network = networks.ContextEncoder(size, mask_input=switched, skips=switched).eval()
+    assert network(torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size)).shape == (1, 3, size, size)
+    beside = DOWN[size][::-1] if switched else [0] * len(DOWN[size])
+    assert network.encoder[0][0].in_channels == 3 + switched
+    assert [layer[0].in_channels for layer in network.decoder] == [a + b for a, b in zip([512, *UP[size]], beside, strict=False)]
+
+
+@pytest.mark.parametrize("make", [lambda norm: networks.ContextEncoder(64, norm=norm), lambda norm: networks.UNet(8, norm=norm)])
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
-def test_context_encoder_paints_whole_pictures_whatever_its_switches(size, mask_input, skips, norm):
-    network = on_meta(networks.ContextEncoder, size, mask_input=mask_input, skips=skips, norm=norm)
-    assert shapes_only(network, (2, 3, size, size), (2, 1, size, size)) == (2, 3, size, size)
-    assert network.encoder[0][0].in_channels == 3 + mask_input
-    doubled = [layer[0].in_channels for layer in network.decoder]
-    assert doubled == [before * (1 + skips) for before in [512, *DOWN[size][-2::-1]]] or not skips
+def test_generators_normalise_as_asked(bare, make, norm):
     kinds = {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}
-    found = {kind for kind in kinds.values() for layer in network.modules() if isinstance(layer, kind)}
-    assert found == {kinds[norm]} if norm in kinds else not found
+    for name, kind in kinds.items():
+        assert any(isinstance(layer, kind) for layer in make(norm).modules()) == (name == norm)
 
 
 @pytest.mark.parametrize("make", [networks.ContextEncoder, networks.ContextDiscriminator])
 def test_context_networks_refuse_other_sizes(make):
     with pytest.raises(ValueError, match="size 96"):
-        on_meta(make, 96)
+        make(96)
 
 
 def test_the_published_start_is_narrow():
@@ -134,17 +134,10 @@ def test_unet_skips_reach_past_the_coarsest_scale(scene, skips):
     assert torch.allclose(one - first, two - second, atol=1e-6) is not skips
 
 
-@pytest.mark.parametrize("norm", ["batch", "group", "none"])
-def test_unet_normalises_as_asked(norm):
-    network = networks.UNet(8, norm=norm)
-    kinds = {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}
-    for name, kind in kinds.items():
-        assert any(isinstance(layer, kind) for layer in network.modules()) == (name == norm)
-
-
 def test_unet_runs_deterministically_forward_and_backward(deterministic, scene):
     gradients = []
     for _ in range(2):
+        torch.manual_seed(0)
         network = awake(networks.UNet(8)).train()
         network(*scene).square().mean().backward()
         gradients.append([weight.grad for weight in network.parameters()])

@@ -44,6 +44,7 @@ class Curation:
         found: number of files examined: len(manifest) + len(rejected).
         rejected: (name, reason) of each file that is not usable.
         duplicates: (kept, dropped, bits) of near-duplicates; the dropped ones are among the rejected.
+        pairs: (number of near-duplicates, 2, 3, size, size) uint8: what was kept, and what was dropped for it.
         ranking: (artist, style, number of files) over all labels of the source, the largest group first.
     """
 
@@ -56,6 +57,7 @@ class Curation:
     found: int
     rejected: list[tuple[str, str]]
     duplicates: list[tuple[str, str, int]]
+    pairs: torch.Tensor
     ranking: list[tuple[str, str, int]]
 
 
@@ -158,7 +160,7 @@ def _curate(place: Source, asked: dict) -> tuple[dict[str, torch.Tensor], dict]:
         place.fetch(examined)
     # Without its ending "x" comes before its copies "x(1)" and "x-1", so it is the one that is kept.
     examined.sort(key=lambda picture: os.path.splitext(picture.name))
-    usable, rejected, duplicates = _sift(place, examined, asked["size"])
+    usable, rejected, duplicates, pairs = _sift(place, examined, asked["size"])
     # A draw for each name: what is found or rejected besides does not change the order of the others.
     draws = sorted(usable, key=lambda item: records.digest([asked["seed"], item[0].name]))
     queues = _queues([picture for picture, _ in draws], groups)
@@ -170,18 +172,21 @@ def _curate(place: Source, asked: dict) -> tuple[dict[str, torch.Tensor], dict]:
     small = {picture.name: facts.pop("small") for picture, facts in usable}
     labels = [(picture, {**facts, "artist": picture.artist, "style": picture.style, "title": picture.title,
                          "year": picture.year}) for picture, facts in usable]
-    return _packed(small, labels, train, validation, rejected=rejected, duplicates=duplicates, ranking=ranking)
+    return _packed(small, labels, train, validation, pairs, rejected=rejected, duplicates=duplicates, ranking=ranking)
 
 
 def _packed(small: dict[str, np.ndarray], labels: list[tuple[Picture, dict]], train: list[Picture],
-            validation: list[Picture], **more) -> tuple[dict[str, torch.Tensor], dict]:
+            validation: list[Picture], pairs: list[np.ndarray], **more) -> tuple[dict[str, torch.Tensor], dict]:
     parts = {"train": [picture.name for picture in train], "validation": [picture.name for picture in validation]}
     tensors = {part: torch.from_numpy(np.stack([small[name] for name in names]).transpose(0, 3, 1, 2).copy())
                for part, names in parts.items()}
+    size = tensors["train"].shape[-1]
+    side_by_side = np.array(pairs, np.uint8).reshape(-1, 2, size, size, 3).transpose(0, 1, 4, 2, 3)
+    tensors["pairs"] = torch.from_numpy(side_by_side.copy())
     split = {name: part for part, names in parts.items() for name in names}
     manifest = [{"name": one.name, "split": split.get(one.name, "spare"), **facts} for one, facts in labels]
     return tensors, {"train_names": parts["train"], "validation_names": parts["validation"], "manifest": manifest,
-                     "hash": records.digest([manifest, tensors["train"].shape[-1]]),
+                     "hash": records.digest([manifest, size]),
                      "found": len(manifest) + len(more["rejected"]), **more}
 
 
@@ -214,8 +219,8 @@ def _split(queues: list[list[Picture]], held: int, train: int, validation: int) 
     return _in_turn([[picture for picture in queue if picture not in taken] for queue in queues])[:train], chosen
 
 
-def _sift(place: Source, listed: list[Picture], size: int) -> tuple[list[tuple[Picture, dict]], list, list]:
-    """Examine each file, drop copies and near-duplicates (the first by name is kept): usable, rejected, duplicates."""
+def _sift(place: Source, listed: list[Picture], size: int) -> tuple[list[tuple[Picture, dict]], list, list, list]:
+    """Examine each file, drop copies and near-duplicates (the first by name is kept): usable, rejected, duplicates, pairs."""
     def look(picture: Picture):
         try:
             content = place.read(picture)
@@ -242,8 +247,9 @@ def _sift(place: Source, listed: list[Picture], size: int) -> tuple[list[tuple[P
             rejected[picture.name] = f"exact copy of {kept}"
     near = pictures.near_duplicates(np.array([facts.pop("bits") for _, facts in usable]))
     duplicates = [(usable[kept][0].name, usable[dropped][0].name, distance) for kept, dropped, distance in near]
+    pairs = [np.stack([usable[index][1]["small"] for index in pair]) for *pair, _ in near]
     rejected |= {dropped: f"near-duplicate of {kept}" for kept, dropped, _ in duplicates}
-    return [one for one in usable if one[0].name not in rejected], sorted(rejected.items()), duplicates
+    return [one for one in usable if one[0].name not in rejected], sorted(rejected.items()), duplicates, pairs
 
 
 def _paint(subject: str, size: int, train: int, validation: int, seed: int) -> Curation:
@@ -259,7 +265,7 @@ def _paint(subject: str, size: int, train: int, validation: int, seed: int) -> C
     labels = [(picture, {"sha256": records.sha256(small[picture.name].tobytes()), "width": size, "height": size,
                          "artist": picture.artist, "style": picture.style, "title": picture.title, "year": None})
               for picture in used]
-    return _curation(*_packed(small, labels, *parts, rejected=[], duplicates=[], ranking=sources.ranking(used)))
+    return _curation(*_packed(small, labels, *parts, [], rejected=[], duplicates=[], ranking=sources.ranking(used)))
 
 
 def _blocks(kind: str, count: int, size: int, seed: int) -> np.ndarray:

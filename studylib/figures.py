@@ -83,7 +83,8 @@ def contact_sheet(pictures: torch.Tensor, columns: int = 10, titles: list[str] |
     """Pictures or masks side by side, row by row, with a hairline between them."""
     rows = -(-len(pictures) // columns)
     cell = width / columns
-    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * cell * (1.16 if titles else 1.0)), squeeze=False)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * cell * (1.16 if titles else 1.0)), squeeze=False,
+                                layout="constrained")
     for index, axis in enumerate(axes.flat):
         axis.set_axis_off()
         if index < len(pictures):
@@ -98,7 +99,8 @@ def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float =
     """Named columns of pictures, one row a picture: damaged, filled by each method, truth."""
     count = len(next(iter(columns.values())))
     cell = width / len(columns)
-    figure, axes = plt.subplots(count, len(columns), figsize=(width, count * cell + 0.45), squeeze=False)
+    figure, axes = plt.subplots(count, len(columns), figsize=(width, count * cell + 0.45), squeeze=False,
+                                layout="constrained")
     for column, (name, pictures) in enumerate(columns.items()):
         axes[0, column].set_title(name, fontsize=9, pad=3)
         for row in range(count):
@@ -119,6 +121,9 @@ def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, flo
         if any(history.get(key, [])):
             left.plot(history["update"], history[key], label=label, color=shade, linewidth=1.3)
     left.set(xlabel="updates", ylabel="loss", title=title or "losses")
+    means = [np.mean(np.abs(history[key])) for key in names if any(history.get(key, []))]
+    if max(means) > 30 * min(means) and min(min(history[key]) for key in names if any(history.get(key, []))) > 0:
+        left.set(yscale="log", ylabel="loss (log scale)")
     left.legend()
     right.plot(*zip(*validation, strict=True), color="#D55E00", marker="o", markersize=3)
     right.set(xlabel="updates", ylabel="hole PSNR (dB)", title="validation")

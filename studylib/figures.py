@@ -6,6 +6,7 @@ Pictures are (N, 3, H, W) float32 in [-1, 1], or uint8 in [0, 255]; masks (N, 1,
 import base64
 import io
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from studylib import metrics
+from studylib import metrics, records
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 COLOURS = {"mean colour": "#999999", "Telea": "#E69F00", "Navier-Stokes": "#56B4E9", "biharmonic": "#009E73",
@@ -106,7 +107,7 @@ def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float =
         for row in range(count):
             axes[row, column].imshow(to_image(pictures[row]))
             axes[row, column].set_axis_off()
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.03, wspace=0.01, hspace=0.01)
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
@@ -299,6 +300,20 @@ def heat_maps(maps: dict[str, np.ndarray], label: str, columns: int = 4) -> Figu
         axis.set_title(name)
     figure.colorbar(image, ax=axes, shrink=0.8, label=label)
     return figure
+
+
+def keep(record: str, **named: Figure | None) -> dict[str, str]:
+    """Write figures beside a record as PNG files of 256 colours: {file name: SHA-256}. Without a record none is written."""
+    files = {}
+    for name, figure in named.items():
+        if record and figure is not None:
+            drawn, packed = io.BytesIO(), io.BytesIO()
+            figure.savefig(drawn, format="png")
+            Image.open(drawn).convert("RGB").quantize(256).save(packed, "PNG", optimize=True)
+            path = Path(record).parent / f"{name}.png"
+            records.write_atomic(path, packed.getvalue())
+            files[path.name] = records.sha256(packed.getvalue())
+    return files
 
 
 def picture_text(pictures: torch.Tensor) -> str:

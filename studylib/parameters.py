@@ -36,6 +36,7 @@ class Parameters(BaseModel):
     subject: Literal["paintings", "faces", "mixture"] = Field("paintings", description="what the pictures show")
     artist: str = Field("pierre-auguste-renoir", description="whose paintings, as WikiArt writes the name")
     style: str = Field("Impressionism", description="in which style")
+    ranking_url: str = Field("", description="parquet files whose labels are ranked; empty: the pictures at hand")
     size: int = Field(64, ge=32, le=1024, multiple_of=16, description="side of a picture, pixels")
     train: int = Field(200, ge=1, description="number of training pictures")
     validation: int = Field(24, ge=2, description="number of validation pictures")

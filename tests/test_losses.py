@@ -43,7 +43,8 @@ def test_reconstruction_by_hand(kind, over, expected):
 
 
 def test_reconstruction_without_a_hole_is_zero():
-    assert losses.reconstruction(torch.ones(1, 3, 4, 4), torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4), "l1", "hole") == 0
+    output, truth, nowhere = torch.ones(1, 3, 4, 4), torch.zeros(1, 3, 4, 4), torch.zeros(1, 1, 4, 4)
+    assert losses.reconstruction(output, truth, nowhere, "l1", "hole") == 0
 
 
 def test_gram_by_hand():
@@ -51,7 +52,8 @@ def test_gram_by_hand():
     expected = torch.tensor([[[1 + 4, 3 + 8], [3 + 8, 9 + 16]]]) / (2 * 2)
     assert torch.allclose(losses.gram(features), expected)
     assert torch.allclose(losses.gram(features, torch.ones(1, 1, 1, 2)), expected)
-    assert torch.allclose(losses.gram(features, torch.tensor([[[[1.0, 0.0]]]])), torch.tensor([[[1.0, 3.0], [3.0, 9.0]]]) / 2)
+    left = torch.tensor([[[[1.0, 0.0]]]])
+    assert torch.allclose(losses.gram(features, left), torch.tensor([[[1.0, 3.0], [3.0, 9.0]]]) / 2)
 
 
 def test_weighted_gram_ignores_what_lies_outside():

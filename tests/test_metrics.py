@@ -1,4 +1,4 @@
-"""Metrics equal hand-made numbers and the reference implementations; intervals cover; convergence is told from drift."""
+"""Metrics equal hand-made numbers and reference implementations; intervals cover; convergence is told from drift."""
 
 import pickle
 import warnings

@@ -43,10 +43,11 @@ def scene():
 
 @pytest.fixture
 def deterministic():
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(True)
+    """torch.use_deterministic_algorithms(True), by the call that does not first import a compiler for seconds."""
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode("error")
     yield
-    torch.use_deterministic_algorithms(before)
+    torch.set_deterministic_debug_mode(before)
 
 
 @both_sizes
@@ -77,15 +78,16 @@ def test_context_encoder_paints_whole_pictures_with_and_without_its_switches(bar
     assert network(torch.zeros(1, 3, size, size), torch.zeros(1, 1, size, size)).shape == (1, 3, size, size)
     beside = DOWN[size][::-1] if switched else [0] * len(DOWN[size])
     assert network.encoder[0][0].in_channels == 3 + switched
-    assert [layer[0].in_channels for layer in network.decoder] == [a + b for a, b in zip([512, *UP[size]], beside, strict=False)]
+    seen = [before + more for before, more in zip([512, *UP[size]], beside, strict=False)]
+    assert [layer[0].in_channels for layer in network.decoder] == seen
 
 
-@pytest.mark.parametrize("make", [lambda norm: networks.ContextEncoder(64, norm=norm), lambda norm: networks.UNet(8, norm=norm)])
+@pytest.mark.parametrize(("make", "size"), [(networks.ContextEncoder, 64), (networks.UNet, 8)])
 @pytest.mark.parametrize("norm", ["batch", "group", "none"])
-def test_generators_normalise_as_asked(bare, make, norm):
-    kinds = {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}
-    for name, kind in kinds.items():
-        assert any(isinstance(layer, kind) for layer in make(norm).modules()) == (name == norm)
+def test_generators_normalise_as_asked(bare, make, size, norm):
+    layers = list(make(size, norm=norm).modules())
+    for name, kind in {"batch": torch.nn.BatchNorm2d, "group": torch.nn.GroupNorm}.items():
+        assert any(isinstance(layer, kind) for layer in layers) == (name == norm)
 
 
 @pytest.mark.parametrize("make", [networks.ContextEncoder, networks.ContextDiscriminator])

@@ -48,6 +48,12 @@ def test_weights_equal_those_of_pastiches_loader(network, tmp_path):
     assert torch.equal(network.layers["block2_conv1"].bias, reference.block2_conv1.bias)
 
 
+def test_loading_leaves_the_global_random_state_alone():
+    before = torch.get_rng_state()
+    load_anew()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_weights_are_frozen_and_gradients_pass(network):
     picture = torch.zeros(1, 3, 32, 32, requires_grad=True)
     sum(feature.mean() for feature in network(picture)).backward()
@@ -59,7 +65,8 @@ def test_weights_may_come_from_a_safetensors_file(network, tmp_path):
     file = tmp_path / "vgg19.safetensors"
     save_file(dict(network.layers.state_dict()), file)
     again = load_anew(str(file))
-    assert all(torch.equal(weight, again.layers.state_dict()[name]) for name, weight in network.layers.state_dict().items())
+    for name, weight in again.layers.state_dict().items():
+        assert torch.equal(weight, network.layers.state_dict()[name])
 
 
 def test_a_missing_file_is_named():

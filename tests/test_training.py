@@ -1,0 +1,355 @@
+"""Training is a function of its parameters and pictures: interrupted, repeated or split, it gives the same weights."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from studylib import atelier, masks, networks, parameters, records, training
+
+TINY = {"size": 32, "width": 8, "batch": 4, "max_updates": 4, "discriminator": "none", "lr": 1e-3}
+ADVERSARIES = [{}, {"discriminator": "patch"}, {"style_in": "generator", "style_weight": 0.1},
+               {"style_in": "discriminator", "discriminator": "patch"},
+               {"style_in": "both", "discriminator": "patch", "style_weight": 0.1}]
+
+
+def ask(**more):
+    return parameters.check({**TINY, **more})
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """Ten training pictures: two whole batches of four and a last one of two."""
+    return torch.from_numpy(atelier.paint("scenes", 10, 32, seed=3)).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture(scope="module")
+def validation():
+    return torch.from_numpy(atelier.paint("scenes", 3, 32, seed=4)).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture
+def run(pictures, validation):
+    return lambda **more: training.train(ask(**more), pictures, validation)
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    """What each update sees: (pictures, masks)."""
+    batches, batch = [], training._Run.batch
+
+    def remember(self):
+        batches.append(batch(self))
+        return batches[-1]
+
+    monkeypatch.setattr(training._Run, "batch", remember)
+    return batches
+
+
+def weights(trained):
+    return trained.generator.state_dict()
+
+
+def same(one, two):
+    return list(one) == list(two) and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def numbers(batches, pictures):
+    """Which of the pictures the batches hold."""
+    shown = ((torch.cat([batch for batch, _ in batches]) + 1) * 127.5).round().byte()
+    return [next(number for number, picture in enumerate(pictures) if torch.equal(one, picture)) for one in shown]
+
+
+def test_the_same_run_gives_the_same_weights_whatever_the_global_random_state(run):
+    asked = {"discriminator": "patch", "augment": True}
+    torch.manual_seed(1)
+    first = run(**asked)
+    training.forget(ask(**asked))
+    torch.manual_seed(2)
+    second = run(**asked)
+    assert same(weights(first), weights(second))
+    assert first.history == second.history
+    assert first.validation == second.validation
+    assert not same(weights(first), weights(run(**asked, seed=1)))
+
+
+def test_training_leaves_the_global_random_state_alone(run):
+    before = torch.get_rng_state()
+    run(discriminator="patch", augment=True, max_updates=1)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("asked", [
+    {}, {"norm": "batch", "ema": 0.9, "schedule": "cosine", "augment": True, "discriminator": "patch"},
+    {"style_in": "both", "discriminator": "patch"}], ids=["plain", "everything", "style"])
+def test_an_interrupted_run_continues_bit_by_bit(run, monkeypatch, asked):
+    asked = {**asked, "max_updates": 6, "validate_every": 2}
+    whole = run(**asked)
+    training.forget(ask(**asked))
+    step, steps = training._Run.step, []
+
+    def interrupted(self):
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        steps.append(self.update)
+        step(self)
+
+    monkeypatch.setattr(training._Run, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(**asked)
+    steps[:] = [None] * 4
+    continued = run(**asked)
+    assert steps[4:] == [2, 3, 4, 5]
+    assert same(weights(continued), weights(whole))
+    assert continued.history == whole.history
+    assert continued.validation == whole.validation
+
+
+@pytest.mark.parametrize("change", [{"lr": 2e-3}, {"seed": 1}, {"fill": "mean"}, {"max_updates": 5}])
+def test_a_checkpoint_is_not_continued_by_other_parameters(run, seen, change):
+    run()
+    seen.clear()
+    run()
+    assert not seen
+    run(**change)
+    assert len(seen) == change.get("max_updates", 4)
+
+
+def test_a_checkpoint_is_not_continued_with_other_pictures(pictures, validation, seen):
+    for name in ("these", "those"):
+        training.train(ask(), pictures, validation, data_hash=name)
+    assert len(seen) == 8
+
+
+def test_where_the_record_goes_does_not_matter_to_a_checkpoint(run, seen):
+    run()
+    run(record="elsewhere.json")
+    assert len(seen) == 4
+
+
+@pytest.mark.parametrize("asked", [{}, {"train_masks": ["box", "strokes", "circle"], "train_hole": [0.1, 0.3]},
+                                   {"fixed_mask": True}])
+def test_masks_do_not_depend_on_how_the_batches_are_cut(asked):
+    whole = training.training_masks(ask(**asked), 11, 5, "cpu")
+    cuts = ((1, 5), (6, 6), (2, 12), (2, 14))
+    parts = [training.training_masks(ask(**asked), count, start, "cpu") for count, start in cuts]
+    assert whole.shape == (11, 1, 32, 32)
+    assert torch.equal(torch.cat(parts), whole)
+
+
+def test_families_take_turns():
+    asked = ask(train_masks=["box", "strokes", "cracks"])
+    mixed = training.training_masks(asked, 9, 0, "cpu")
+    for index, family in enumerate(asked.train_masks):
+        own = training.training_masks(ask(train_masks=[family]), 3, 0, "cpu")
+        box = masks.sample(family, 3, 32, seed=training._TRAIN_STREAM)
+        assert torch.equal(own, box)
+        assert torch.equal(mixed[index::3], box)
+
+
+def test_training_holes_are_as_large_as_asked():
+    ratio = training.training_masks(ask(train_hole=[0.3, 0.4]), 20, 0, "cpu").mean((1, 2, 3))
+    assert ratio.min() > 0.29
+    assert ratio.max() < 0.41
+
+
+def test_the_fixed_mask_is_one_mask_in_all_updates_and_tests(run, seen):
+    run(fixed_mask=True, updates="batch", epochs=2)
+    everywhere = torch.cat([holes for _, holes in seen])
+    one = everywhere[:1]
+    assert torch.equal(everywhere, one.expand_as(everywhere))
+    assert 0.07 < one.mean() < 0.105
+    tested = training.evaluation_masks(ask(fixed_mask=True), "training", 5)
+    assert torch.equal(tested, one.expand_as(tested))
+    assert not torch.equal(training.training_masks(ask(fixed_mask=True, seed=1), 1, 0, "cpu"), one)
+
+
+def test_fresh_masks_are_fresh_in_every_update(run, seen):
+    run(max_updates=6)
+    holes = torch.cat([holes for _, holes in seen])
+    assert len(holes.flatten(1).unique(dim=0)) == len(holes)
+
+
+def test_an_epoch_sees_every_picture_once(run, seen, pictures):
+    run(epochs=2, max_updates=0)
+    assert [len(batch) for batch, _ in seen] == [4, 4, 2] * 2
+    first, second = numbers(seen[:3], pictures), numbers(seen[3:], pictures)
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+
+
+def test_published_updates_are_one_an_epoch_on_its_last_mini_batch(run, seen, pictures):
+    run(epochs=3, max_updates=0)
+    last = numbers(seen[2::3], pictures)
+    seen.clear()
+    assert run(epochs=3, max_updates=0, updates="epoch").updates == 3
+    assert [len(batch) for batch, _ in seen] == [2, 2, 2]
+    assert numbers(seen, pictures) == last
+
+
+@pytest.mark.parametrize("count", [9, 10, 11, 12])
+def test_no_update_sees_a_single_picture(run, seen, pictures, validation, count):
+    """The published bottleneck is one pixel a channel: its batch normalisation cannot be trained on one picture."""
+    training.train(ask(epochs=1, max_updates=0), pictures.repeat(2, 1, 1, 1)[:count], validation)
+    assert min(len(batch) for batch, _ in seen) > 1
+
+
+def test_augmentation_mirrors_some_pictures_and_changes_nothing_else(run, seen, pictures):
+    run(augment=True, epochs=2, max_updates=0)
+    twice = torch.cat([pictures, pictures.flip(3)])
+    found = numbers(seen, twice)
+    assert sorted(number % 10 for number in found) == sorted([*range(10)] * 2)
+    assert any(number < 10 for number in found)
+    assert any(number >= 10 for number in found)
+
+
+@pytest.mark.parametrize(("asked", "count", "updates"), [
+    ({"epochs": 3}, 10, 9), ({"epochs": 3}, 8, 6), ({"epochs": 3}, 1, 3), ({"epochs": 3, "updates": "epoch"}, 10, 3),
+    ({"epochs": 200, "max_updates": 50}, 10, 50), ({"epochs": 2, "max_updates": 50}, 10, 6),
+    ({"epochs": 200, "max_updates": 50, "effort": 4.0}, 10, 200), ({"epochs": 2, "effort": 0.5}, 10, 3),
+    ({"epochs": 1, "effort": 0.01}, 10, 1)])
+def test_planned_updates(asked, count, updates):
+    assert training.planned_updates(ask(**{"max_updates": 0, **asked}), count) == updates
+
+
+def test_a_loss_that_is_no_number_is_told_in_a_sentence(run):
+    with pytest.raises(training.TrainingError, match=r"A loss is no longer a number at update 1; .*A smaller `lr`"):
+        run(reconstruction_weight=1e39)
+
+
+def test_the_moving_average_is_one(run, monkeypatch):
+    """Of the weights after each update, forgetting faster while young: (1 + n) / (10 + n), `ema` at most."""
+    after, step = [], training._Run.step
+
+    def remember(self):
+        if not after:
+            after.append([weight.clone() for weight in self.generator.state_dict().values()])
+        step(self)
+        after.append([weight.clone() for weight in self.generator.state_dict().values()])
+
+    monkeypatch.setattr(training._Run, "step", remember)
+    averaged = list(weights(run(ema=0.25)).values())
+    expected = after[0]
+    for update, now in enumerate(after[1:], 1):
+        decay = min(0.25, (1 + update) / (10 + update))
+        expected = [decay * old + (1 - decay) * new for old, new in zip(expected, now, strict=True)]
+    assert all(torch.allclose(one, two, atol=1e-6) for one, two in zip(averaged, expected, strict=True))
+    assert not all(torch.equal(one, two) for one, two in zip(averaged, after[-1], strict=True))
+
+
+@pytest.mark.parametrize("asked", ADVERSARIES)
+def test_every_combination_of_losses_learns_from_numbers(run, asked):
+    trained = run(**asked, max_updates=1)
+    assert all(torch.tensor(curve).isfinite().all() for curve in trained.history.values())
+    judged = asked.get("discriminator") == "patch"
+    assert bool(any(trained.history["discriminator_real"])) == judged
+    assert any(weights(trained)["head.weight"].flatten())
+
+
+def test_style_acts_where_it_is_asked_to(run):
+    """In the generator it adds to the loss; before a discriminator it adds logits; elsewhere its weight is idle."""
+    plain, generator = (run(style_in=place, style_weight=0.5, max_updates=1) for place in ("none", "generator"))
+    assert same(weights(plain), weights(run(max_updates=1)))
+    assert generator.history["generator"][0] > plain.history["generator"][0] + 1e-3
+    assert generator.history["reconstruction"] == plain.history["reconstruction"]
+    patch, judged = (run(style_in=place, discriminator="patch", max_updates=1) for place in ("none", "discriminator"))
+    assert patch.history["discriminator_real"] != judged.history["discriminator_real"]
+
+
+@pytest.mark.parametrize("switch", [{"known_weight": 1.0}, {"perceptual_weight": 0.1}, {"reconstruction": "l2"},
+                                    {"reconstruction_over": "picture"}, {"reconstruction_weight": 2.0},
+                                    {"adversarial": "bce"}, {"adversarial_weight": 0.1}])
+def test_each_loss_switch_changes_the_generators_loss(run, switch):
+    plain, other = (run(discriminator="patch", max_updates=2, **asked) for asked in ({}, switch))
+    assert plain.history["generator"] != other.history["generator"]
+
+
+@pytest.mark.parametrize("asked", [{"precision": "bf16", "discriminator": "patch"}, {"norm": "none"}, {"norm": "batch"},
+                                   {"fill": "white", "mask_input": False, "skips": False}])
+def test_other_settings_train_too(run, asked):
+    assert torch.tensor(run(**asked, max_updates=1).history["generator"]).isfinite().all()
+
+
+def test_the_published_recipe_trains(monkeypatch):
+    """Its own networks, at the smaller of their two sizes; the checkpoint of 71 million weights is left out."""
+    monkeypatch.setattr(training._Run, "save", lambda self: None)
+    recipe = parameters.read(records.ROOT / "params" / "03_gan_training" / "published.yaml")
+    asked = parameters.check({**recipe, "size": 64, "batch": 2, "epochs": 1})
+    pictures = torch.from_numpy(atelier.paint("scenes", 4, 64, seed=3)).permute(0, 3, 1, 2)
+    trained = training.train(asked, pictures, pictures[:1])
+    assert trained.updates == 1
+    assert all(torch.tensor(curve).isfinite().all() and any(curve) for curve in trained.history.values())
+
+
+def test_training_lowers_the_reconstruction_loss(run):
+    curve = run(max_updates=40, lr=3e-3, fill="white").history["reconstruction"]
+    assert sum(curve[-10:]) < 0.8 * sum(curve[:10])
+
+
+def test_the_step_size_falls_as_a_cosine_or_stays(pictures, validation):
+    for schedule, expected in (("constant", [1, 1, 1]), ("cosine", [1, 0.5, 0])):
+        going = training._Run(ask(schedule=schedule), pictures, validation, "")
+        rates = []
+        for going.update in (0, 2, 4):
+            rates.append(going.rate())
+        assert rates == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("family", ["perlin", "circle", "box"])
+def test_evaluation_masks_are_the_same_for_every_run(family):
+    first = training.evaluation_masks(ask(), family, 4)
+    other = ask(seed=5, lr=1e-2, train_masks=["strokes"], fixed_mask=True, train_hole=[0.3, 0.4])
+    assert torch.equal(training.evaluation_masks(other, family, 4), first)
+    assert torch.equal(training.evaluation_masks(ask(), family, 9)[:4], first)
+
+
+def test_evaluation_masks_are_none_of_the_training():
+    asked = ask()
+    trained = training.training_masks(asked, 200, 0, "cpu").flatten(1)
+    for family in ("training", "perlin"):
+        tested = training.evaluation_masks(asked, family, 20).flatten(1)
+        assert not (tested[:, None] == trained).all(2).any()
+
+
+def test_a_run_starts_from_its_seed_alone():
+    first, second, other = (training.build(ask(discriminator="patch", seed=seed))[0].state_dict() for seed in (1, 1, 2))
+    assert same(first, second)
+    assert not same(first, other)
+
+
+def test_curves_are_means_over_windows():
+    trained = training.Trained(torch.nn.Identity(), "mean", 10, 0.0, {"generator": [float(n) for n in range(10)]})
+    assert trained.curves(points=5) == {"update": [2, 4, 6, 8, 10], "generator": [0.5, 2.5, 4.5, 6.5, 8.5]}
+    assert trained.curves()["generator"] == trained.history["generator"]
+
+
+def test_validations_are_a_tenth_apart_and_the_last_update_has_one(run):
+    trained = run(max_updates=7, validate_every=3)
+    assert [update for update, _ in trained.validation] == [3, 6, 7]
+    assert all(early < late for (early, _), (late, _) in pairwise(run().validation))
+
+
+def test_kept_weights_are_the_generators_in_half_precision(run, tmp_path):
+    asked = {"record": str(tmp_path / "run.json"), "keep_weights": True}
+    trained = run(**asked)
+    kept = training.keep_weights(trained, ask(**asked))
+    assert list(kept) == ["run.safetensors"]
+    network = networks.UNet(8)
+    network.load_state_dict(load_file(tmp_path / "run.safetensors"))
+    for name, weight in network.state_dict().items():
+        assert torch.equal(weight, weights(trained)[name].half().float())
+
+
+def test_no_weights_are_kept_unless_asked_for(run, tmp_path):
+    assert training.keep_weights(run(), ask(record=str(tmp_path / "run.json"))) == {}
+    assert training.keep_weights(run(), ask(keep_weights=True)) == {}
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_finished_run_is_forgotten(run, cache):
+    run()
+    assert list(cache.glob("checkpoints/*.pt"))
+    training.forget(ask())
+    assert not list(cache.glob("checkpoints/*"))
+    training.forget(ask())

@@ -46,6 +46,9 @@ def _study(asked: argparse.Namespace) -> int:
     status = subprocess.run(command, cwd=records.ROOT).returncode
     folder = Path("results") / asked.profile
     write_up = records.ROOT / folder / "06_write_up" / "write_up.json"
+    if status:
+        print("Not every run succeeded (see above); the write-up makes do with the records that are there.", file=sys.stderr)
+        subprocess.run([*command, "make_do=1", "--", str(write_up.relative_to(records.ROOT))], cwd=records.ROOT)
     if write_up.exists():
         for verdict in records.read(write_up)["results"]["claims"]:
             print(f"{verdict['claim']:4s} {verdict['verdict']:28s} {verdict['question']}\n{'':4s} {verdict['numbers']}")

@@ -284,7 +284,8 @@ def _signed_distances(folder: Path, side: int) -> torch.Tensor:
 
     files = sorted(folder.glob("*.png"))
     if not files:
-        raise FileNotFoundError(f"{folder}: no PNG masks there; expected a folder of irregular masks, white = hole.")
+        raise FileNotFoundError(f"{folder}: no PNG masks there; expected a folder of irregular masks, white = hole. "
+                                "Without one, an empty `mask_root` draws procedural stand-ins.")
     fields = []
     for file in files:
         grey = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE)

@@ -67,6 +67,11 @@ def planned_updates(asked: Parameters, pictures: int) -> int:
     return max(1, round(planned * asked.effort))
 
 
+def mask_folder(asked: Parameters) -> Path | None:
+    """The folder of irregular masks, relative to the repository; None: procedural stand-ins."""
+    return records.ROOT / asked.mask_root if asked.mask_root else None
+
+
 def training_masks(asked: Parameters, count: int, start: int, device: str) -> torch.Tensor:
     """Masks start .. start + count - 1 of a training: (count, 1, size, size). With `fixed_mask` they are one and the same.
 
@@ -76,7 +81,7 @@ def training_masks(asked: Parameters, count: int, start: int, device: str) -> to
     seed = _TRAIN_STREAM + asked.seed
     if asked.fixed_mask:
         one = masks.sample(asked.train_masks[0], 1, asked.size, seed=seed, hole=hole or (0.08, 0.095), device=device,
-                           folder=asked.mask_root or None)
+                           folder=mask_folder(asked))
         return one.expand(count, -1, -1, -1)
     families = len(asked.train_masks)
     out = torch.empty(count, 1, asked.size, asked.size, device=device)
@@ -84,7 +89,7 @@ def training_masks(asked: Parameters, count: int, start: int, device: str) -> to
         own = slice((index - start) % families, count, families)
         needed = len(range(*own.indices(count)))
         out[own] = masks.sample(family, needed, asked.size, seed=seed, hole=hole, device=device,
-                                folder=asked.mask_root or None, start=(start + own.start) // families)
+                                folder=mask_folder(asked), start=(start + own.start) // families)
     return out
 
 
@@ -95,7 +100,7 @@ def evaluation_masks(asked: Parameters, family: str, count: int) -> torch.Tensor
     """
     if family == "training":
         return training_masks(asked, count, start=1 << 30, device="cpu")
-    return masks.sample(family, count, asked.size, seed=_TEST_STREAM, folder=asked.mask_root or None)
+    return masks.sample(family, count, asked.size, seed=_TEST_STREAM, folder=mask_folder(asked))
 
 
 def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | None]:

@@ -1,0 +1,161 @@
+"""Verdicts follow from the records by rules; what is missing is named, and a smoke run decides nothing."""
+
+import json
+
+import pytest
+
+from studylib import claims, records
+
+ALL = [f"C{number}" for number in range(1, 12)]
+NOISE = (-0.3, 0.1, 0.2, -0.1, 0.0, 0.1)
+
+
+def values(psnr, style=0.2):
+    """Six pictures around a PSNR and a style distance."""
+    return {"psnr": [psnr + part for part in NOISE], "style": [style + part / 10 for part in NOISE]}
+
+
+def trained(families, **asked):
+    """A record of a training: {family: PSNR of this model}, all classical methods at 15 dB except Telea at 18."""
+    classical = {"mean colour": values(15), "Telea": values(18), "Navier-Stokes": values(15), "biharmonic": values(15)}
+    scored = {family: {**classical, "this model": model if isinstance(model, dict) else values(model)}
+              for family, model in families.items()}
+    return {"parameters": asked, "results": {"metrics": scored, "updates": 200}}
+
+
+def wavering(around):
+    """A model that is far better on some pictures and far worse on others."""
+    return {"psnr": [around + 9 * (-1) ** number for number in range(6)], "style": values(0)["style"]}
+
+
+def verdict(claim, found, profile="laptop"):
+    return next(row for row in claims.verdicts(found, profile) if row.claim == claim)
+
+
+def curation(ranking, source="wikiart"):
+    results = {"source": source, "artist": "renoir", "style": "Impressionism", "ranking": ranking, "used": 10,
+               "rejected": []}
+    return {"01_data_curation/curation": {"results": results}}
+
+
+def test_all_eleven_claims_stand_in_order():
+    assert [row.claim for row in claims.verdicts({}, "laptop")] == ALL
+
+
+def test_missing_records_are_named_and_nothing_is_decided():
+    for row in claims.verdicts({}, "paper"):
+        assert row.verdict == "not decided"
+        assert row.numbers.startswith("not run: 0")
+    arms = verdict("C9", {"04_style_loss_ablation/none": trained({"box": 16})})
+    missing = [f"04_style_loss_ablation/{arm}" for arm in ("generator", "discriminator", "both")]
+    assert arms.numbers == f"not run: {', '.join(missing)}"
+    assert arms.notebook == "04_style_loss_ablation"
+
+
+@pytest.mark.parametrize(("ranking", "expected"), [
+    ([("renoir", "Impressionism", 9), ("monet", "Impressionism", 5)], "reproduced for the data at hand"),
+    ([("monet", "Impressionism", 9), ("renoir", "Impressionism", 5)], "refuted for the data at hand"),
+    ([("renoir", "Impressionism", 9)], "reproduced for the data at hand")])
+def test_c1_the_largest_group(ranking, expected):
+    row = verdict("C1", curation(ranking))
+    assert row.verdict == expected
+    assert f"{ranking[0][0]}, Impressionism: 9 pictures" in row.numbers
+
+
+def test_c1_embedded_pictures_decide_nothing():
+    assert verdict("C1", curation([("atelier", "scenes", 9)], source="atelier")).verdict == "not decided"
+
+
+@pytest.mark.parametrize(("psnr", "expected"), [(17, "reproduced"), (12, "refuted"), (wavering(15), "not decided")])
+def test_c3_better_than_the_mean_colour_on_its_own_mask(psnr, expected):
+    row = verdict("C3", {"03_gan_training/published": trained({"training": psnr, "circle": 12})})
+    assert row.verdict == expected
+    if expected == "reproduced":
+        assert "against mean colour +2.00 [+2.00, +2.00] dB, against Telea -1.00" in row.numbers
+
+
+@pytest.mark.parametrize(("psnr", "expected"), [(17, "refuted"), (12, "reproduced"), (wavering(15), "not decided")])
+def test_c4_random_masks_can_be_learned_if_they_beat_the_mean_colour(psnr, expected):
+    row = verdict("C4", {"03_gan_training/fixed_mask": trained({"perlin": 11}),
+                         "03_gan_training/random_masks": trained({"perlin": psnr})})
+    assert row.verdict == expected
+    assert "after 200 updates" in row.numbers
+
+
+@pytest.mark.parametrize(("own", "circle", "expected"), [
+    (17, 11, "reproduced"), (17, 16, "refuted"), (17, wavering(15), "not decided"), (12, 11, "not decided")])
+def test_c5_good_on_its_mask_and_worse_than_the_mean_colour_on_the_circle(own, circle, expected):
+    found = {"03_gan_training/published": trained({"training": own, "circle": circle})}
+    assert verdict("C5", found).verdict == expected
+
+
+@pytest.mark.parametrize(("faces", "paintings", "expected"), [
+    (True, False, "reproduced"), (True, True, "refuted"), (False, False, "refuted"), (False, True, "refuted"),
+    (None, False, "not decided"), (True, None, "not decided")])
+def test_c7_faces_converge_and_paintings_do_not(faces, paintings, expected):
+    tests = {"faces": {"generator": {"converged": faces}, "discriminator_real": {"converged": True}},
+             "paintings": {"generator": {"converged": paintings}, "discriminator_real": {"converged": True}}}
+    row = verdict("C7", {"05_celeba_regularity/regularity": {"results": {"convergence": tests}}})
+    assert row.verdict == expected
+    assert "faces: generator " in row.numbers
+
+
+def style_arms(**distances):
+    return {f"04_style_loss_ablation/{arm}": trained({"box": values(17, style)}, style_in=arm)
+            for arm, style in {"none": 0.2, **distances}.items()}
+
+
+@pytest.mark.parametrize(("distances", "expected"), [
+    ({"generator": 0.1, "discriminator": 0.3, "both": 0.3}, "reproduced"),
+    ({"generator": 0.3, "discriminator": 0.3, "both": 0.3}, "refuted")])
+def test_c9_style_helps_where_the_distance_falls(distances, expected):
+    row = verdict("C9", style_arms(**distances))
+    assert row.verdict == expected
+    assert "discriminator: style distance +0.10 [+0.10, +0.10], PSNR +0.00" in row.numbers
+
+
+@pytest.mark.parametrize(("circle", "cracks", "expected"), [
+    (19, 20, "reproduced"), (17, 16, "refuted"), (19, 16, "not decided"), (19, wavering(18), "not decided")])
+def test_c10_better_than_the_best_classical_method_on_every_unseen_family(circle, cracks, expected):
+    record = trained({"training": 10, "box": 10, "circle": circle, "cracks": cracks}, train_masks=["box"])
+    row = verdict("C10", {"03_gan_training/any_mask": record})
+    assert row.verdict == expected
+    assert "against Telea" in row.numbers
+    assert "box" not in row.numbers
+
+
+def test_c10_without_an_unseen_family_decides_nothing():
+    record = trained({"training": 19, "box": 19}, train_masks=["box"])
+    assert verdict("C10", {"03_gan_training/any_mask": record}).verdict == "not decided"
+
+
+def test_a_smoke_run_decides_nothing_and_still_shows_numbers():
+    found = {"03_gan_training/published": trained({"training": 17, "circle": 11}),
+             **style_arms(generator=0, discriminator=0, both=0), **curation([("renoir", "Impressionism", 9)])}
+    for row in claims.verdicts(found, "smoke"):
+        assert row.verdict.startswith("not decided")
+    assert "dB" in verdict("C3", found, "smoke").numbers
+    assert verdict("C3", found, "paper").verdict == "reproduced"
+
+
+@pytest.mark.parametrize("metric", ["psnr", "style"])
+def test_a_gain_is_positive_where_the_model_is_better(metric):
+    record = trained({"box": {"psnr": [17.0, 18.0], "style": [0.1, 0.1]}})
+    record["results"]["metrics"]["box"]["Telea"] = {"psnr": [16.0, 15.0], "style": [0.2, 0.4]}
+    mean, low, high = claims.gain(record, "box", "Telea", metric)
+    assert 0 < low < mean < high
+
+
+def test_records_are_loaded_by_name_without_the_write_up(tmp_path):
+    for name in ("03_gan_training/published", "06_write_up/write_up"):
+        records.write(tmp_path / f"{name}.json", notebook=name[:2], parameters={}, results={"a": 1}, seconds=0)
+    assert list(claims.load(tmp_path)) == ["03_gan_training/published"]
+    assert claims.load(tmp_path / "nowhere") == {}
+
+
+def test_an_altered_record_is_not_read(tmp_path):
+    path = tmp_path / "03_gan_training" / "published.json"
+    made = records.write(path, notebook="n", parameters={}, results={"a": 1}, seconds=0)
+    path.write_text(json.dumps({**made, "results": {"a": 2}}))
+    with pytest.raises(records.RecordError, match=r"published\.json"):
+        claims.load(tmp_path)

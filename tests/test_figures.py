@@ -1,0 +1,177 @@
+"""Every figure draws without a warning; a method has one colour everywhere; tables mark the best."""
+
+import io
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from studylib import atelier, baselines, claims, figures, masks
+
+METHODS = [*baselines.METHODS, "this model"]
+
+
+@pytest.fixture(autouse=True)
+def drawing():
+    """Each test draws with the study's style, warnings are errors, and nothing of it stays behind."""
+    with plt.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures.style()
+        yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return torch.from_numpy(atelier.paint("scenes", 3, 32, seed=1)).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture(scope="module")
+def holes():
+    return masks.sample("box", 3, 32, seed=0)
+
+
+def scored(*families, values=(1.0, 2.0, 4.0)):
+    """Each method is one better than the one before."""
+    return {family: {method: {"psnr": [place + value for value in values], "l1": [place + value for value in values]}
+                     for place, method in enumerate(METHODS)} for family in families}
+
+
+def gains(*families):
+    return {family: ("Telea", 0.5, 0.1, 0.9) for family in families}
+
+
+HISTORY = {"update": [2, 4, 6], "generator": [3.0, 2.0, 1.0], "discriminator_real": [1.0, 1.0, 0.5],
+           "discriminator_fake": [0.5, 0.4, 0.3]}
+DRAWN = {
+    "contact sheet": lambda p, m: figures.contact_sheet(p, columns=2),
+    "contact sheet of masks with titles": lambda p, m: figures.contact_sheet(m, columns=3, titles=["a", "b", "c"]),
+    "comparison": lambda p, m: figures.comparison(figures.filled(baselines.METHODS, p / 127.5 - 1, m), "a title"),
+    "comparison of whole numbers": lambda p, m: figures.comparison({"truth": p}),
+    "loss curves": lambda p, m: figures.loss_curves(HISTORY, [(3, 15.0), (6, 16.0)], "losses"),
+    "loss curves without a judge": lambda p, m: figures.loss_curves(
+        {**HISTORY, "discriminator_real": [0.0] * 3, "discriminator_fake": [0.0] * 3}, [(6, 16.0)]),
+    "scores": lambda p, m: figures.scores(scored("perlin", "circle"), "l1", "a title"),
+    "scores of one picture": lambda p, m: figures.scores(scored("perlin", values=(18.37,)), "psnr"),
+    "scores that are all the same": lambda p, m: figures.scores(scored("perlin", values=(18.37,) * 24), "psnr"),
+    "gains": lambda p, m: figures.gains({"a": gains("perlin", "circle"), "b": gains("circle", "box")}, ("b", "c")),
+    "ranking": lambda p, m: figures.ranking([("renoir", "Impressionism", 1148), ("monet", "Impressionism", 240)]),
+    "ranking of one": lambda p, m: figures.ranking([("atelier", "scenes", 3)]),
+    "histograms": lambda p, m: figures.histograms({"width (pixels)": [64, 100, 90], "year": [1880, 1880, 1880]}),
+    "histograms in colours": lambda p, m: figures.histograms({"red": [1.5, 2.5]}, colours=("#C0392B",)),
+    "coverage": lambda p, m: figures.coverage([0.0, 20.0, 50.0], [20.0, 60.0, 100.0]),
+    "hole ratios": lambda p, m: figures.hole_ratios({"box": np.array([0.05, 0.15])}, masks.BUCKETS),
+    "heat maps": lambda p, m: figures.heat_maps({"box": m[0, 0].numpy(), "half": np.eye(32)}, "share", columns=3),
+    "heat maps of nothing": lambda p, m: figures.heat_maps({"none": np.zeros((8, 8))}, "share"),
+    "samples": lambda p, m: figures.samples(
+        {"results": {"samples": {"box": {"truth": figures.picture_text(p)}}}}, "box"),
+}
+
+
+@pytest.mark.parametrize("draw", DRAWN.values(), ids=list(DRAWN))
+def test_every_figure_is_drawn_without_a_warning(draw, pictures, holes):
+    figure = draw(pictures, holes)
+    assert isinstance(figure, Figure)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    assert stream.getvalue().startswith(b"\x89PNG")
+
+
+def test_known_methods_have_fixed_and_distinct_colours():
+    assert set(figures.COLOURS) == set(METHODS)
+    assert {method: figures.colour(method) for method in METHODS} == figures.COLOURS
+    shades = [to_rgb(shade) for shade in (*figures.COLOURS.values(), *figures._MORE)]
+    assert len(set(shades)) == len(shades)
+    assert figures.colour("another") == figures.colour("another")
+    assert figures.colour("another") not in figures.COLOURS.values()
+
+
+def test_colours_do_not_depend_on_order_or_company():
+    few = {"perlin": {method: scored("perlin")["perlin"][method] for method in ("this model", "Telea")}}
+    for results in (scored("perlin"), few):
+        bars = {bar.get_label(): bar.lines[0].get_color() for bar in figures.scores(results).axes[0].containers}
+        assert bars == {method: figures.COLOURS[method] for method in results["perlin"]}
+
+
+def test_pictures_become_whole_numbers():
+    assert figures.to_image(torch.full((3, 2, 4), -1.0)).tolist() == np.zeros((2, 4, 3)).tolist()
+    assert (figures.to_image(torch.full((3, 2, 4), 2.0)) == 255).all()
+    assert (figures.to_image(torch.ones(1, 2, 4)) == 255).all()
+    assert (figures.to_image(torch.full((3, 2, 4), 7, dtype=torch.uint8)) == 7).all()
+
+
+def test_damage_is_white(pictures, holes):
+    shown = figures.damaged(pictures / 127.5 - 1, holes)
+    assert (shown[holes.expand_as(shown) > 0] == 1).all()
+    assert torch.equal(shown[holes.expand_as(shown) == 0], (pictures / 127.5 - 1)[holes.expand_as(shown) == 0])
+
+
+def test_pictures_come_back_from_text_nearly_the_same(pictures):
+    again = figures.picture_from_text(figures.picture_text(pictures))
+    assert again.shape == pictures.shape
+    assert again.dtype == torch.uint8
+    assert (again.float() - pictures.float()).abs().mean() < 8
+    for own, other in ((0, 1), (1, 2), (2, 0)):
+        apart = [(again[own].float() - pictures[number].float()).abs().mean() for number in (own, other)]
+        assert apart[0] < apart[1] / 3
+
+
+@pytest.mark.parametrize(("metric", "best"), [("psnr", "this model"), ("l1", "mean colour")])
+def test_the_best_of_each_column_is_bold(metric, best):
+    lines = figures.table(scored("perlin", "box"), metric).splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    assert rows[0][1:] == ["perlin", "box"]
+    assert [row[0] for row in rows[2:]] == METHODS
+    for row in rows[2:]:
+        assert [cell.startswith("**") for cell in row[1:]] == [row[0] == best] * 2
+
+
+def test_a_table_shows_mean_and_interval():
+    values = {"circle": {"Telea": {"psnr": [18.0, 18.0]}}}
+    assert figures.table(values).splitlines()[-1] == "| Telea | **18.00** [18.00, 18.00] |"
+
+
+def test_close_ups_are_cut_around_the_hole():
+    mask = torch.zeros(1, 1, 32, 32)
+    mask[..., 20:24, 2:6] = 1
+    columns = {"hole": mask.expand(1, 3, 32, 32)}
+    cut = figures.close_ups(columns, mask)["hole"]
+    assert cut.shape == (1, 3, 16, 16)
+    assert cut.sum() == columns["hole"].sum()
+
+
+def test_without_records_there_is_a_sentence_instead_of_a_figure(capsys):
+    assert figures.samples(None, "circle") is None
+    assert figures.samples({"results": {"samples": {}}}, "circle") is None
+    assert figures.gains({}) is None
+    assert capsys.readouterr().out.count("No ") == 3
+
+
+@pytest.mark.parametrize(("rows", "expected"), [
+    ([], "nothing"), ([("a|b", 1)], "| file | n |\n|---|---|\n| a/b | 1 |"),
+    ([("a", 1)] * 5, "| file | n |\n|---|---|\n| a | 1 |\n| a | 1 |\n\n... and 3 more, all in the record.")])
+def test_rows_are_shown_as_a_table_or_a_sentence(rows, expected, monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda markdown: shown.append(markdown.data))
+    figures.show_table(["file", "n"], rows, "nothing", most=2)
+    assert shown == [expected]
+
+
+def test_the_table_of_claims_has_a_row_a_claim():
+    rows = figures.claims(claims.verdicts({}, "laptop")).splitlines()
+    assert len(rows) == 2 + 11
+    assert rows[2].startswith("| C1 | ")
+    assert "| **not decided** |" in rows[2]
+    assert all(row.count("|") == rows[0].count("|") for row in rows)
+
+
+def test_kept_samples_are_the_first_pictures_of_the_main_columns(pictures, holes):
+    columns = figures.filled({**baselines.METHODS, "this model": baselines.telea}, pictures / 127.5 - 1, holes)
+    kept = figures.kept_samples(columns, count=2)
+    assert kept.keys() < columns.keys()
+    assert {"damaged", "this model", "truth"} <= kept.keys()
+    assert all(len(figures.picture_from_text(text)) == 2 for text in kept.values())

@@ -1,0 +1,181 @@
+"""The house keeps its own rules: one set of versions, imports that never run upwards, nothing private or heavy."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from studylib import records
+
+ROOT = records.ROOT
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+ASKED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+LOCKED = (ROOT / "requirements.lock").read_text().splitlines()
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MODULES = {path.stem: path for path in sorted((ROOT / "studylib").glob("*.py")) if not path.stem.startswith("__")}
+
+# An import goes to the same floor or below; from the ground it goes nowhere.
+FLOORS = ("records masks networks vgg baselines brush parameters pictures", "sources atelier",
+          "losses metrics data restoration", "training figures claims")
+FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules.split()}
+
+
+def tracked():
+    """Files that git knows and that are there."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def imports(path):
+    """The modules of studylib that a module imports, wherever in its code."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            base = [*["studylib"] * node.level, *(node.module or "").split(".")]
+            base = [part for part in base if part]
+            if base[0] == "studylib":
+                found |= {base[1]} if len(base) > 1 else {name.name for name in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {name.name.split(".")[1] for name in node.names if name.name.startswith("studylib.")}
+    return found & MODULES.keys()
+
+
+def cells(notebook):
+    return [cell for cell in json.loads(notebook.read_text())["cells"] if cell["cell_type"] == "code"]
+
+
+def locked(name):
+    return [line.split("==")[1] for line in LOCKED if canonicalize_name(line.split("==")[0]) == canonicalize_name(name)]
+
+
+def test_the_lock_holds_exact_versions_only():
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in LOCKED)
+    assert max(Counter(canonicalize_name(line.split("==")[0]) for line in LOCKED).values()) == 1
+
+
+@pytest.mark.parametrize("line", [*ASKED, *PROJECT["optional-dependencies"]["lpips-weights"]])
+def test_every_requirement_is_met_by_one_line_of_the_lock(line):
+    asked = Requirement(line)
+    versions = locked(asked.name)
+    assert len(versions) == 1
+    assert asked.specifier.contains(versions[0], prereleases=True)
+
+
+def test_conda_asks_for_the_same():
+    asked = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    conda = [line.replace(" ", "") for line in asked if isinstance(line, str)]
+    pip = next(part["pip"] for part in asked if isinstance(part, dict))
+    assert f"python{PROJECT['requires-python']}" in conda
+    assert {"pip", "make", "c-compiler"} <= set(conda)
+    assert sorted(pip) == sorted(ASKED)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_carry_outputs_only_where_they_are_checked(notebook):
+    """nbval compares a cell only if it has an output and an execution count; all other cells are sources alone."""
+    for cell in cells(notebook):
+        checked = "NBVAL_CHECK_OUTPUT" in "".join(cell["source"])
+        assert bool(cell["outputs"]) == checked
+        assert (cell["execution_count"] is not None) == checked
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_have_one_parameters_cell_and_import_the_library_only_after_it(notebook):
+    tagged = ["parameters" in cell["metadata"].get("tags", []) for cell in cells(notebook)]
+    assert tagged == [True] + [False] * (len(tagged) - 1)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_never_run_upwards(module):
+    assert module in FLOOR, f"{module} has no floor yet: give it one above"
+    assert all(FLOOR[used] <= FLOOR[module] for used in imports(MODULES[module]))
+    assert FLOOR[module] or not imports(MODULES[module])
+
+
+def test_imports_make_no_circle():
+    left = {module: imports(path) for module, path in MODULES.items()}
+    while free := {module for module, used in left.items() if not used & left.keys()}:
+        left = {module: used for module, used in left.items() if module not in free}
+    assert not left
+
+
+def test_importing_the_library_changes_nothing_and_fetches_nothing():
+    code = f"""
+import random, socket, sys, warnings
+import cv2, numpy, torch
+from PIL import Image
+
+def state():
+    return (random.getstate(), numpy.random.get_state()[1].tobytes(), torch.get_rng_state().numpy().tobytes(),
+            numpy.geterr(), torch.get_num_threads(), cv2.getNumThreads(), torch.get_default_dtype(),
+            torch.are_deterministic_algorithms_enabled(), Image.MAX_IMAGE_PIXELS)
+
+def refuse(*arguments, **more):
+    raise OSError("an import reached for the network")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+before = state()
+for module in {[*MODULES, "__main__"]}:
+    __import__("studylib." + module)
+assert state() == before, "global state was changed"
+assert "torchvision" not in sys.modules, "torchvision was imported"
+assert not torch.cuda.is_initialized(), "a GPU was started"
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_batch_knows_all_files_that_a_notebook_depends_on():
+    """The Snakefile's own search for imports finds what this file's finds."""
+    source = (ROOT / "Snakefile").read_text()
+    namespace = {"ast": ast, "Path": Path}
+    exec(re.search(r"^def modules.*?(?=\n\n\n)", source, re.S | re.M)[0], namespace)
+
+    def below(module):
+        return {module}.union(*(below(used) for used in imports(MODULES[module])))
+
+    for module in ("data", "training", "claims"):
+        found = namespace["modules"](f"from studylib import {module}")
+        assert {Path(file).stem for file in found} == below(module)
+
+
+def test_tracked_files_name_no_place_of_one_machine():
+    places = [f"/{word}/".encode() for word in ("work", "root", "home")]
+    assert not [path for path in tracked() if any(place in path.read_bytes() for place in places)]
+
+
+def test_tracked_files_name_no_package_registry():
+    hosts = [".".join(parts).encode() for parts in (("pypi", "org"), ("files", "pythonhosted", "org"), ("npmjs", "org"),
+                                                    ("anaconda", "org"))]
+    assert not [path for path in tracked() if any(host in path.read_bytes() for host in hosts)]
+
+
+def test_tracked_files_are_light_and_no_photographs():
+    assert sum(path.stat().st_size for path in tracked()) < 20e6
+    assert not [path for path in tracked() if path.suffix.lower() in (".jpg", ".jpeg", ".webp", ".tif", ".tiff")]
+
+
+def test_every_module_has_tests_of_its_name():
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests").glob("test_*.py")}
+    assert MODULES.keys() - {"brush", "pictures"} <= tests
+
+
+def test_every_module_class_and_function_says_what_it_is():
+    silent = []
+    for module, path in MODULES.items():
+        tree = ast.parse(path.read_text())
+        named = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+        public = [tree, *(node for node in named if not node.name.startswith("_"))]
+        silent += [f"{module}.{getattr(node, 'name', '')}" for node in public if not ast.get_docstring(node)]
+    assert not silent

@@ -1,0 +1,154 @@
+"""A record is there whole or not at all, says what it was made from, and is refused when it was altered."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+
+from studylib import records
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "results" / "run.json"
+
+
+@pytest.fixture
+def made(path):
+    """A record with a number of every kind in its results."""
+    results = {"psnr": {"circle": [18.123456789, float("nan"), float("-inf")]}, "converged": None, "good": True,
+               "array": np.arange(3), "single": np.float32(0.5), "tensor": torch.tensor([1, 2]), "pair": (1, "two")}
+    return records.write(path, notebook="03_gan_training", parameters={"seed": 1, "lr": 2e-4, "record": str(path)},
+                         results=results, seconds=1.26, data="d" * 64, files={"run.safetensors": "f" * 64})
+
+
+def test_a_record_comes_back_as_it_was_written(path, made):
+    assert records.read(path) == made == records.read(str(path))
+    assert made["notebook"] == "03_gan_training"
+    assert made["seconds"] == 1.3
+    assert made["data_sha256"] == "d" * 64
+    assert made["files"] == {"run.safetensors": "f" * 64}
+
+
+def test_results_become_plain_numbers_and_nan_becomes_null(made):
+    assert made["results"] == {"psnr": {"circle": [18.123457, None, None]}, "converged": None, "good": True,
+                               "array": [0, 1, 2], "single": 0.5, "tensor": [1, 2], "pair": [1, "two"]}
+
+
+def test_a_record_carries_its_own_checksum(made):
+    content = {key: value for key, value in made.items() if key != "sha256"}
+    assert made["sha256"] == records.digest(content)
+    assert made["parameters_sha256"] == records.digest(made["parameters"])
+
+
+def test_where_the_record_goes_is_not_part_of_what_was_asked(made):
+    assert made["parameters"] == {"seed": 1, "lr": 2e-4}
+
+
+def test_a_record_names_versions_and_revision(made):
+    environment = made["environment"]
+    assert environment["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert environment["device"] == "cpu"
+    assert {"revision", "dirty", "machine"} <= environment.keys()
+
+
+def test_without_a_path_no_record_is_kept_and_that_is_said(capsys):
+    made = records.write("", notebook="n", parameters={}, results={"a": 1}, seconds=0)
+    assert made["results"] == {"a": 1}
+    assert "No record was kept" in capsys.readouterr().err
+
+
+def altered(content):
+    return content.replace(b"18.123457", b"19.123457")
+
+
+def cut(content):
+    return content[:-40]
+
+
+def emptied(content):
+    return b""
+
+
+def without_checksum(content):
+    record = json.loads(content)
+    del record["sha256"]
+    return json.dumps(record).encode()
+
+
+def a_list(content):
+    return b"[1, 2]"
+
+
+def no_text(content):
+    return b"\xff\xfe"
+
+
+@pytest.mark.parametrize("spoil", [altered, cut, emptied, without_checksum, a_list, no_text])
+def test_a_spoiled_record_is_refused_by_name(path, made, spoil):
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(records.RecordError, match=r"run\.json: .*delete it and run `make study` again"):
+        records.read(path)
+
+
+def test_a_missing_record_is_named(tmp_path):
+    with pytest.raises(records.RecordError, match=r"none\.json: there is no such record"):
+        records.read(tmp_path / "none.json")
+
+
+def test_a_folder_is_no_record(tmp_path):
+    with pytest.raises(records.RecordError, match="cannot be read as a record"):
+        records.read(tmp_path)
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch, fails):
+    file = tmp_path / "run.json"
+    records.write_atomic(file, b"old")
+
+    def fail(*arguments):
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(records.os, fails, fail)
+    with pytest.raises(OSError, match="full"):
+        records.write_atomic(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_a_write_makes_its_folder_and_a_readable_file(tmp_path):
+    file = tmp_path / "a" / "b" / "run.json"
+    records.write_atomic(str(file), b"new")
+    assert file.read_bytes() == b"new"
+    umask = os.umask(0)
+    os.umask(umask)
+    assert file.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert os.listdir(file.parent) == ["run.json"]
+
+
+def test_a_digest_does_not_depend_on_the_order_of_keys():
+    assert records.digest({"a": 1, "b": {"c": 2, "d": 3}}) == records.digest({"b": {"d": 3, "c": 2}, "a": 1})
+    assert records.digest({"a": 1}) != records.digest({"a": 2})
+    assert records.digest([1, 2]) != records.digest([2, 1])
+
+
+def test_sha256_of_bytes_and_of_files(tmp_path):
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    (tmp_path / "empty").touch()
+    assert records.sha256(b"") == empty == records.sha256(tmp_path / "empty")
+
+
+def test_the_cache_is_where_it_is_asked_to_be(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDYLIB_CACHE", str(tmp_path / "mine"))
+    assert records.cache_folder() == tmp_path / "mine"
+    monkeypatch.delenv("STUDYLIB_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert records.cache_folder() == tmp_path / "xdg" / "art-inpainting-study"
+    assert records.cache_folder().is_dir()
+
+
+def test_the_source_hash_is_of_all_source_files():
+    assert records.source_hash() == records.source_hash()
+    assert len(records.source_hash()) == 64

@@ -13,9 +13,9 @@ import torch
 
 def mean_colour(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Each hole in the mean colour of its picture's known pixels (grey where nothing is known)."""
-    known = 1 - masks
-    mean = (pictures * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
-    return pictures * known + mean * masks
+    known = torch.where(masks > 0, 0, pictures)
+    mean = known.sum((2, 3), keepdim=True) / (1 - masks).sum((2, 3), keepdim=True).clamp(min=1)
+    return known + mean * masks
 
 
 def telea(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
@@ -53,7 +53,8 @@ METHODS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 
 def _each(solve: Callable, pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Apply `solve(uint8 (H, W, 3), uint8 (H, W)) -> uint8 (H, W, 3)` to each picture, holes greyed out beforehand."""
-    damaged = ((pictures * (1 - masks)).clamp(-1, 1) * 127.5 + 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    known = torch.where(masks > 0, 0, pictures)
+    damaged = (known.clamp(-1, 1) * 127.5 + 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     holes = masks[:, 0].byte().cpu().numpy()
 
     def one(index: int) -> np.ndarray:
@@ -64,4 +65,4 @@ def _each(solve: Callable, pictures: torch.Tensor, masks: torch.Tensor) -> torch
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         filled = np.stack(list(pool.map(one, range(len(holes)))))
     filled = torch.from_numpy(filled).permute(0, 3, 1, 2).to(pictures) / 127.5 - 1
-    return pictures * (1 - masks) + filled * masks
+    return known + filled * masks

@@ -127,6 +127,8 @@ def _any_mask(record: dict) -> tuple[str, str]:
     gains = {family: metrics.against_best({family: record["results"]["metrics"][family]}, _MODEL, list(_CLASSICAL))[family]
              for family in unseen}
     said = "; ".join(f"{family}: {_said(tuple(rest))} against {best}" for family, (best, *rest) in gains.items())
+    if not gains:
+        return "not decided", "no family was kept from the training"
     better = [low > 0 for _, _, low, _ in gains.values()]
     worse = [high < 0 for *_, high in gains.values()]
     return ("reproduced" if all(better) else "refuted" if all(worse) else "not decided"), f"families never trained on: {said}"

@@ -246,7 +246,7 @@ def histograms(panels: dict[str, list[float]], bins: int = 30, colours: tuple[st
     figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.3), squeeze=False)
     for index, (axis, (label, values)) in enumerate(zip(axes[0], panels.items(), strict=True)):
         middle, spread = (min(values) + max(values)) / 2, max(max(values) - min(values), 20)
-        axis.hist(values, bins, (middle - spread / 2, middle + spread / 2), color=colours[index] if colours else "#0072B2")
+        axis.hist(values, bins, range=(middle - spread / 2, middle + spread / 2), color=(colours or ["#0072B2"] * 9)[index])
         axis.set(xlabel=label, ylabel="pictures" if index == 0 else "")
     return figure
 

@@ -9,6 +9,7 @@ import math
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 FAMILIES = ("perlin", "circle", "box", "strokes", "irregular", "cracks")
@@ -77,18 +78,18 @@ def pnoise2(x: torch.Tensor, y: torch.Tensor, *, octaves: int = 1, persistence: 
     permutation = torch.tensor(_PERMUTATION, device=x.device)
     slopes = torch.tensor(_GRADIENTS, dtype=torch.float32, device=x.device)
     total = torch.zeros(len(y), len(x), device=x.device)
-    frequency = amplitude = 1.0
-    norm = 0.0
+    # Frequency and amplitude in float32 too: at coordinates of 1,000 their rounding shows.
+    frequency, amplitude, norm = np.float32(1), np.float32(1), np.float32(0)
     for _ in range(octaves):
-        columns, weight_x, slope_x = _lattice(x * frequency)
-        rows, weight_y, slope_y = _lattice(y * frequency)
+        columns, weight_x, slope_x = _lattice(x * float(frequency))
+        rows, weight_y, slope_y = _lattice(y * float(frequency))
         corner = permutation[(permutation[columns & 255][None, :] + (rows & 255)[:, None]) & 255]
         gradient = slopes[permutation[corner] & 15]
-        total += amplitude * (weight_y @ gradient[..., 0] @ slope_x.T + slope_y @ gradient[..., 1] @ weight_x.T)
+        total += float(amplitude) * (weight_y @ gradient[..., 0] @ slope_x.T + slope_y @ gradient[..., 1] @ weight_x.T)
         norm += amplitude
-        frequency *= lacunarity
-        amplitude *= persistence
-    return total / norm
+        frequency *= np.float32(lacunarity)
+        amplitude *= np.float32(persistence)
+    return total / float(norm)
 
 
 def fractal_noise(angles: list[torch.Tensor], size: int, persistence: float) -> torch.Tensor:
@@ -280,7 +281,6 @@ def _from_folder(draw: _Draws, size: int, folder: Path) -> torch.Tensor:
 @lru_cache(maxsize=4)
 def _signed_distances(folder: Path, side: int) -> torch.Tensor:
     import cv2
-    import numpy as np
 
     files = sorted(folder.glob("*.png"))
     if not files:

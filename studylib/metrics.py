@@ -67,7 +67,7 @@ def lpips(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor | Non
 def style(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Distance of the Gram matrices of the five VGG-19 style layers inside the hole's bounding box (losses.style_distance)."""
     network = vgg.load(device=str(composite.device))
-    return losses.style_distance(network(composite), _features(network, truth), _box(mask))
+    return losses.style_distance(network(composite), _features(network, truth, truth._version), _box(mask))
 
 
 def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.Tensor,
@@ -153,8 +153,8 @@ def _unit(picture: torch.Tensor) -> torch.Tensor:
 
 
 @lru_cache(maxsize=1)
-def _features(network: vgg.VGG19, truth: torch.Tensor) -> list[torch.Tensor]:
-    """VGG-19 features of the truth, kept while one method after the other is compared with it."""
+def _features(network: vgg.VGG19, truth: torch.Tensor, version: int) -> list[torch.Tensor]:
+    """VGG-19 features of the truth, kept while one method after the other is compared with it, until it is changed."""
     return network(truth)
 
 

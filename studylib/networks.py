@@ -131,7 +131,7 @@ class UNet(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judges overlapping patches of 46 pixels, one logit for each 8x8 block (Isola et al. 2017), spectrally normalised."""
+    """Judges overlapping patches of 38 pixels, one logit for each 8x8 block (Isola et al. 2017), spectrally normalised."""
 
     def __init__(self, width: int = 32):
         super().__init__()
@@ -181,15 +181,17 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
             averages of known pixels, coarse to fine; Gortler et al. 1996).
     """
     known = 1 - mask
+    # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
+    picture = torch.where(mask > 0, 0, picture)
     if how == "white":
         filling = torch.ones_like(picture)
     elif how == "mean":
-        filling = (picture * known).sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
+        filling = picture.sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
     elif how == "pull_push":
-        filling = _pull_push(picture * known, known)
+        filling = _pull_push(picture, known)
     else:
         raise ValueError(f"fill {how!r}: expected 'white', 'mean' or 'pull_push'.")
-    return picture * known + filling * mask
+    return picture + filling * mask
 
 
 def inpainter(generator: nn.Module, fill: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
@@ -203,7 +205,7 @@ def inpainter(generator: nn.Module, fill: str) -> Callable[[torch.Tensor, torch.
         for picture, mask in zip(pictures.split(32), masks.split(32), strict=True):
             picture, mask = picture.to(device), mask.to(device)
             output = generator(fill_holes(picture, mask, fill), mask).clamp(-1, 1)
-            parts.append((picture * (1 - mask) + output * mask).to(pictures.device))
+            parts.append(torch.where(mask > 0, output, picture).to(pictures.device))
         return torch.cat(parts)
 
     return method

@@ -94,6 +94,10 @@ def check(values: dict, *, where: str = "parameters") -> Parameters:
         raise ParameterError(f"{where}: train_hole = {hole}: expected [low, high] with 0 < low < high < 1, or [].")
     if asked.style_in in ("discriminator", "both") and asked.discriminator == "none":
         raise ParameterError(f"{where}: style_in = {asked.style_in!r} needs a discriminator; it is 'none'.")
+    if asked.norm == "group" and asked.width % 8:
+        raise ParameterError(f"{where}: width = {asked.width}: expected a multiple of 8 for group normalisation.")
+    if "context_encoder" in (asked.generator, asked.discriminator) and asked.size not in (64, 128):
+        raise ParameterError(f"{where}: size = {asked.size}: expected 64 or 128, which the context encoder is made for.")
     return asked
 
 

@@ -58,10 +58,14 @@ def device_of(asked: Parameters) -> str:
     return asked.device
 
 
+def batches(asked: Parameters, pictures: int) -> int:
+    """Mini-batches in an epoch. A last one of a single picture is left out: batch normalisation cannot learn from it."""
+    return max(1, -(-(pictures - 1) // asked.batch))
+
+
 def planned_updates(asked: Parameters, pictures: int) -> int:
     """Number of optimiser updates of a run: epochs times updates an epoch, capped, times effort."""
-    an_epoch = 1 if asked.updates == "epoch" else -(-pictures // asked.batch)
-    planned = asked.epochs * an_epoch
+    planned = asked.epochs * (1 if asked.updates == "epoch" else batches(asked, pictures))
     if asked.max_updates:
         planned = min(planned, asked.max_updates)
     return max(1, round(planned * asked.effort))
@@ -200,11 +204,10 @@ class _Run:
     def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Pictures (N, 3, size, size) in [-1, 1] and masks of the coming update."""
         asked, count = self.asked, len(self.pictures)
-        an_epoch = 1 if asked.updates == "epoch" else -(-count // asked.batch)
-        epoch, place = divmod(self.update, an_epoch)
+        epoch, place = divmod(self.update, 1 if asked.updates == "epoch" else batches(asked, count))
         if asked.updates == "epoch":
             # As published: the optimisers' steps stood outside the loop and saw the epoch's last mini-batch only.
-            place = -(-count // asked.batch) - 1
+            place = batches(asked, count) - 1
         order = torch.Generator().manual_seed((asked.seed << 32) + epoch)
         chosen = torch.randperm(count, generator=order)[place * asked.batch:(place + 1) * asked.batch].to(self.device)
         truth = self.pictures[chosen].float() / 127.5 - 1

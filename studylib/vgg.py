@@ -30,7 +30,7 @@ class VGG19(nn.Module):
         self.layers = nn.ModuleDict()
         for name in self.names:
             weight = state[f"{name}.weight"]
-            layer = nn.Conv2d(weight.shape[1], weight.shape[0], 3, padding=1)
+            layer = nn.utils.skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 3, padding=1)
             layer.weight.data.copy_(weight)
             layer.bias.data.copy_(state[f"{name}.bias"])
             self.layers[name] = layer

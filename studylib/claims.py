@@ -108,7 +108,7 @@ def _regularity(record: dict) -> tuple[str, str]:
 
 
 def _style(none: dict, *arms: dict) -> tuple[str, str]:
-    said, helped = [], []
+    said, helped, harmed = [], [], []
     for arm in arms:
         where = arm["parameters"]["style_in"]
         change = {}
@@ -117,8 +117,9 @@ def _style(none: dict, *arms: dict) -> tuple[str, str]:
                             for record in (arm, none))
             change[metric] = metrics.difference(ours, theirs)
         helped.append(change["style"][2] < 0)
+        harmed.append(change["style"][1] > 0)
         said.append(f"{where}: style distance {_said(change['style'], '')}, PSNR {_said(change['psnr'])}")
-    return ("reproduced" if any(helped) else "refuted"), "; ".join(said)
+    return ("reproduced" if any(helped) else "refuted" if all(harmed) else "not decided"), "; ".join(said)
 
 
 def _any_mask(record: dict) -> tuple[str, str]:

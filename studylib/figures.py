@@ -115,7 +115,7 @@ def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float =
 
 def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, float]], title: str = "") -> Figure:
     """Left: the generator's and the discriminator's losses against updates; right: validation quality."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 2.9), width_ratios=(3, 2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=(3, 2), layout="constrained")
     names = {"generator": ("generator", "#D55E00"), "discriminator_real": ("discriminator on real", "#0072B2"),
              "discriminator_fake": ("discriminator on fake", "#56B4E9")}
     for key, (label, shade) in names.items():
@@ -125,7 +125,7 @@ def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, flo
     means = [np.mean(np.abs(history[key])) for key in names if any(history.get(key, []))]
     if max(means) > 30 * min(means) and min(min(history[key]) for key in names if any(history.get(key, []))) > 0:
         left.set(yscale="log", ylabel="loss (log scale)")
-    left.legend()
+    figure.legend(loc="outside lower left", ncols=3)
     right.plot(*zip(*validation, strict=True), color="#D55E00", marker="o", markersize=3)
     right.set(xlabel="updates", ylabel="hole PSNR (dB)", title="validation")
     return figure
@@ -176,8 +176,10 @@ def close_ups(columns: dict[str, torch.Tensor], masks: torch.Tensor) -> dict[str
     """The same columns cut to half the side around the middle of each hole."""
     size = masks.shape[-1]
     side = size // 2
-    corners = [[min(max(int(at.float().mean()) - side // 2, 0), size - side) for at in mask[0].nonzero(as_tuple=True)]
-               for mask in masks]
+    # A mask without a hole is looked at in its middle.
+    holes = [mask[0] if mask.any() else torch.ones_like(mask[0]) for mask in masks]
+    corners = [[min(max(int(at.float().mean()) - side // 2, 0), size - side) for at in hole.nonzero(as_tuple=True)]
+               for hole in holes]
     return {name: torch.stack([picture[:, top:top + side, left:left + side]
                                for picture, (top, left) in zip(pictures, corners, strict=True)])
             for name, pictures in columns.items()}

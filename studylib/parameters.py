@@ -73,7 +73,7 @@ class Parameters(BaseModel):
     lr: float = Field(2e-4, gt=0, lt=1, description="Adam's step size")
     schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the generator's moving average; 0: none")
-    augment: bool = Field(False, description="flip and shift the training pictures")
+    augment: bool = Field(False, description="mirror half of the training pictures")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of the networks")
     validate_every: int = Field(0, ge=0, description="updates between validations; 0: a tenth of the run")
     keep_weights: bool = Field(False, description="write the generator's weights beside the record")

@@ -109,7 +109,7 @@ def evaluation_masks(asked: Parameters, family: str, count: int) -> torch.Tensor
 
 def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | None]:
     """Generator, discriminator and style discriminator (None where not asked for), started from the seed."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng():
         torch.manual_seed(asked.seed)
         options = {"mask_input": asked.mask_input, "skips": asked.skips, "norm": asked.norm}
         if asked.generator == "context_encoder":
@@ -158,7 +158,8 @@ def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
     from safetensors.torch import save
 
     path = Path(asked.record).with_suffix(".safetensors")
-    state = {name: value.detach().cpu().half().contiguous() for name, value in trained.generator.state_dict().items()}
+    state = {name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+             for name, value in trained.generator.state_dict().items()}
     about = {name: str(getattr(asked, name)) for name in ("generator", "width", "mask_input", "skips", "norm", "fill")}
     records.write_atomic(path, save(state, about))
     return {path.name: records.sha256(path)}
@@ -252,8 +253,9 @@ class _Run:
         self.average()
         values = torch.stack([loss.detach().cpu(), distance.detach().cpu(), real_loss.detach().cpu(), fake_loss.detach().cpu()])
         if not values.isfinite().all():
-            raise TrainingError(f"A loss is no longer a number at update {self.update}; the last checkpoint is kept at "
-                                f"{self.path}. A smaller `lr` or smaller weights may help.")
+            kept = f"the last checkpoint is kept at {self.path}" if self.path.exists() else "no checkpoint had been written yet"
+            raise TrainingError(f"A loss is no longer a number at update {self.update}; {kept}. A smaller `lr` or smaller "
+                                "weights may help.")
         for name, value in zip(self.history, values.tolist(), strict=True):
             self.history[name].append(round(value, 5))
 

@@ -100,6 +100,7 @@ def _regularity(record: dict) -> tuple[str, str]:
         states = {True: "yes", False: "no", None: "undecided"}
         each = (f"{name.replace('_', ' ')} {states[test['converged']]}" for name, test in curves.items())
         said.append(f"{subject}: {', '.join(each)}")
+    said[-1] += f" (after {min(record['results']['updates'].values())} updates)"
     settled = {subject: [test["converged"] for test in curves.values()] for subject, curves in tests.items()}
     if any(state is None for states in settled.values() for state in states):
         return "not decided", "converged? " + "; ".join(said)

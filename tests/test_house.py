@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from studylib import records
+from studylib import claims, figures, records
 
 ROOT = records.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -179,3 +179,9 @@ def test_every_module_class_and_function_says_what_it_is():
         public = [tree, *(node for node in named if not node.name.startswith("_"))]
         silent += [f"{module}.{getattr(node, 'name', '')}" for node in public if not ast.get_docstring(node)]
     assert not silent
+
+
+def test_readme_shows_the_verdicts_of_the_committed_write_up():
+    made = records.read(ROOT / "results/laptop/06_write_up/write_up.json")
+    verdicts = [claims.Verdict(**row) for row in made["results"]["claims"]]
+    assert figures.claims(verdicts) in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from studylib import metrics, records
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 COLOURS = {"mean colour": "#999999", "Telea": "#E69F00", "Navier-Stokes": "#56B4E9", "biharmonic": "#009E73",
            "this model": "#D55E00"}
-_MORE = ("#0072B2", "#CC79A7", "#F0E442", "#000000", "#8C564B", "#7F7F00")
+_MORE = ("#0072B2", "#CC79A7", "#8C564B", "#000000", "#7F7F00", "#F0E442")
 
 
 def style() -> None:
@@ -212,7 +212,7 @@ def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], order: tu
         rows = [-index + (len(arms) / 2 - place - 0.5) * 0.8 / len(arms) for index, f in enumerate(families) if f in by_family]
         mean, low, high = np.array([by_family[f][1:] for f in families if f in by_family]).T
         axis.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", markersize=4, linewidth=1.6, label=name,
-                      color=(*_MORE, *COLOURS.values())[place % 11])
+                      color=[*_MORE[:3], colour("this model"), *_MORE[3:]][place % 7])
     axis.axvline(0, color="#555555", linewidth=1)
     axis.set_yticks([-index for index in range(len(families))], families)
     axis.set(xlabel="gain in hole PSNR over the best method without training (dB)")

@@ -10,8 +10,6 @@ from studylib import parameters
 PYTHON = shlex.quote(sys.executable)
 PROFILE = config.get("profile", "smoke")
 FOLDER = f"results/{PROFILE}"
-NOTEBOOKS = {path.stem: path for path in sorted(Path("notebooks").glob("*.ipynb"))}
-EXPERIMENTS = [(path.parent.name, path.stem) for path in sorted(Path("params").glob("0*/*.yaml")) if path.parent.name in NOTEBOOKS]
 WRITE_UP = "06_write_up"
 
 
@@ -29,17 +27,15 @@ def modules(source):
 
 
 def library(notebook):
-    cells = json.loads(NOTEBOOKS[notebook].read_text())["cells"]
+    cells = json.loads(Path(f"notebooks/{notebook}.ipynb").read_text())["cells"]
     return modules("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
 
 
-LIBRARY = {notebook: library(notebook) for notebook in NOTEBOOKS}
-
-for notebook, experiment in EXPERIMENTS:
-    try:
-        parameters.check_files(NOTEBOOKS[notebook], f"params/profiles/{PROFILE}.yaml", f"params/{notebook}/{experiment}.yaml")
-    except parameters.ParameterError as problem:
-        raise WorkflowError(str(problem)) from None
+try:
+    EXPERIMENTS = parameters.experiments(".", PROFILE)
+except parameters.ParameterError as problem:
+    raise WorkflowError(str(problem)) from None
+LIBRARY = {notebook: library(notebook) for notebook, _ in EXPERIMENTS}
 
 
 def others(wildcards):

@@ -31,6 +31,7 @@ def _study(asked: argparse.Namespace) -> int:
     file = Path("params") / "profiles" / f"{asked.profile}.yaml"
     try:
         profile = parameters.check(parameters.read(records.ROOT / file), where=str(file))
+        parameters.experiments(records.ROOT, asked.profile)
     except parameters.ParameterError as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -20,6 +20,10 @@ Family = Literal["perlin", "circle", "box", "strokes", "irregular", "cracks"]
 class ParameterError(ValueError):
     """A parameter is unknown, of the wrong type or impossible. The message names the file or key, and what was meant."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, without the way it took."""
+        return [f"ParameterError: {self}"]
+
 
 class Parameters(BaseModel):
     """One run. Sizes are in pixels, holes in parts of the picture, weights without unit."""
@@ -151,6 +155,31 @@ def check_files(notebook: Path | str, profile: Path | str, experiment: Path | st
     for key in own.keys() - set(known):
         raise ParameterError(f"{experiment}: {key} is not a parameter of {Path(notebook).name}{_nearest(key, known)}")
     return check({**read(profile), **own}, where=f"{profile} + {experiment}")
+
+
+def experiments(root: Path | str, profile: str) -> list[tuple[str, str]]:
+    """(notebook, experiment) of every parameter file params/<notebook>/<experiment>.yaml, all checked for this profile.
+
+    Raises:
+        ParameterError: one sentence for each problem in any of them.
+    """
+    root = Path(root)
+    found, problems = [], []
+    for file in sorted(root.glob("params/*/*.yaml")):
+        notebook = root / "notebooks" / f"{file.parent.name}.ipynb"
+        if file.parent.name == "profiles":
+            continue
+        if not notebook.exists():
+            problems.append(f"{file.relative_to(root)}: there is no notebook notebooks/{notebook.name}.")
+            continue
+        try:
+            check_files(notebook, root / "params" / "profiles" / f"{profile}.yaml", file)
+        except ParameterError as problem:
+            problems += str(problem).replace(f"{root}/", "").split("\n")
+        found.append((file.parent.name, file.stem))
+    if problems:
+        raise ParameterError("\n".join(dict.fromkeys(problems)))
+    return found
 
 
 def _sentence(problem: dict, where: str) -> str:

@@ -36,6 +36,10 @@ _READ = 8 << 20  # bytes asked for at once: large enough for the network, small 
 class DataError(Exception):
     """Pictures that were asked for are not to be had. One sentence: where, what was expected, and the way out."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, without the way it took."""
+        return [f"DataError: {self}"]
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -206,3 +206,21 @@ def test_declared_reads_the_parameters_cell_only(tmp_path):
     names = parameters.declared(notebook)
     assert names[:3] == ["profile", "record", "seed"]
     assert "asked" not in names
+
+
+def test_all_experiments_are_checked_at_once_and_each_problem_is_told(tmp_path):
+    for part in ("notebooks", "params"):
+        shutil.copytree(records.ROOT / part, tmp_path / part)
+    found = parameters.experiments(tmp_path, "smoke")
+    assert ("03_gan_training", "published") in found
+    assert all(notebook != "profiles" for notebook, _ in found)
+    for name, line in (("published", "lr: 1e-4"), ("any_mask", "widht: 8")):
+        (tmp_path / f"params/03_gan_training/{name}.yaml").write_text(line)
+    (tmp_path / "params/08_nothing").mkdir()
+    (tmp_path / "params/08_nothing/x.yaml").touch()
+    with pytest.raises(ParameterError) as told:
+        parameters.experiments(tmp_path, "smoke")
+    sentences = str(told.value).split("\n")
+    assert [sentence.split(":")[0] for sentence in sentences] == [
+        "params/03_gan_training/any_mask.yaml", "params/03_gan_training/published.yaml", "params/08_nothing/x.yaml"]
+    assert "did you mean width?" in sentences[0]

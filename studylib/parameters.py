@@ -187,6 +187,7 @@ def _sentence(problem: dict, where: str) -> str:
     if problem["type"] == "extra_forbidden":
         return f"{where}: {key} is not a parameter{_nearest(key, list(Parameters.model_fields))}"
     expected = problem["msg"].removeprefix("Input should be ").replace("a valid", "a")
+    expected = expected.replace("greater than or equal to", "at least")
     expected = {"a number": "a number", "a integer": "a whole number"}.get(expected, expected)
     hint = ""
     if isinstance(value, str) and "number" in expected:
@@ -195,5 +196,5 @@ def _sentence(problem: dict, where: str) -> str:
 
 
 def _nearest(key: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else "."

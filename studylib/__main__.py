@@ -1,6 +1,7 @@
 """The study's commands: `python -m studylib study` runs it, `python -m studylib data` brings the paintings."""
 
 import argparse
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -35,22 +36,32 @@ def _study(asked: argparse.Namespace) -> int:
     except parameters.ParameterError as problem:
         print(problem, file=sys.stderr)
         return 2
-    if profile.source != "atelier" and "://" not in profile.data_root and not (records.ROOT / profile.data_root).is_dir():
-        print(f"{file}: data_root = {profile.data_root!r}: there is no such folder; `make data` brings the paintings, or "
-              "link a folder of your own there.", file=sys.stderr)
+    needed = {"data_root": profile.data_root, "mask_root": profile.mask_root} if profile.source != "atelier" else {}
+    for key, folder in needed.items():
+        if folder and "://" not in folder and not (records.ROOT / Path(folder).expanduser()).is_dir():
+            way = {"data_root": "`make data` brings the paintings, or link a folder of your own there",
+                   "mask_root": "link a folder of irregular masks there, or leave it empty for procedural stand-ins"}[key]
+            print(f"{file}: {key} = {folder!r}: there is no such folder; {way}.", file=sys.stderr)
+            return 2
+    # Snakemake's own lock outlives a killed run and must then be lifted by hand; this one ends with its process.
+    lock = (records.ROOT / ".study.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("Another `make study` is at work in this folder; wait for it, or stop it.", file=sys.stderr)
         return 2
     started = time.monotonic()
     # Runs share a processor core by core; a GPU is given to one run at a time.
     gpu = ["--resources", "gpu=1"] if shutil.which("nvidia-smi") else []
     command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), *gpu, "--keep-going", "--rerun-incomplete",
-               "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
+               "--nolock", "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
     status = subprocess.run(command, cwd=records.ROOT).returncode
     folder = Path("results") / asked.profile
     write_up = records.ROOT / folder / "06_write_up" / "write_up.json"
     if status:
         print("Not every run succeeded (see above); the write-up makes do with the records that are there.", file=sys.stderr)
-        subprocess.run([*command, "make_do=1", "--", str(write_up.relative_to(records.ROOT))], cwd=records.ROOT)
-    if write_up.exists():
+        made_do = subprocess.run([*command, "make_do=1", "--", str(write_up.relative_to(records.ROOT))], cwd=records.ROOT)
+    if write_up.exists() and not (status and made_do.returncode):
         for verdict in records.read(write_up)["results"]["claims"]:
             print(f"{verdict['claim']:4s} {verdict['verdict']:28s} {verdict['question']}\n{'':4s} {verdict['numbers']}")
     print(f"\nThe executed notebooks are in {folder}/, the write-up is {folder}/06_write_up/write_up.ipynb "

@@ -172,7 +172,8 @@ def _curate(place: Source, asked: dict) -> tuple[dict[str, torch.Tensor], dict]:
     small = {picture.name: facts.pop("small") for picture, facts in usable}
     labels = [(picture, {**facts, "artist": picture.artist, "style": picture.style, "title": picture.title,
                          "year": picture.year}) for picture, facts in usable]
-    return _packed(small, labels, train, validation, pairs, rejected=rejected, duplicates=duplicates, ranking=ranking)
+    return _packed(small, labels, train, validation, pairs, found=len(examined), rejected=rejected, duplicates=duplicates,
+                   ranking=ranking)
 
 
 def _packed(small: dict[str, np.ndarray], labels: list[tuple[Picture, dict]], train: list[Picture],
@@ -186,8 +187,7 @@ def _packed(small: dict[str, np.ndarray], labels: list[tuple[Picture, dict]], tr
     split = {name: part for part, names in parts.items() for name in names}
     manifest = [{"name": one.name, "split": split.get(one.name, "spare"), **facts} for one, facts in labels]
     return tensors, {"train_names": parts["train"], "validation_names": parts["validation"], "manifest": manifest,
-                     "hash": records.digest([manifest, size]),
-                     "found": len(manifest) + len(more["rejected"]), **more}
+                     "hash": records.digest([manifest, size]), **more}
 
 
 def _curation(tensors: dict[str, torch.Tensor], facts: dict) -> Curation:
@@ -265,7 +265,8 @@ def _paint(subject: str, size: int, train: int, validation: int, seed: int) -> C
     labels = [(picture, {"sha256": records.sha256(small[picture.name].tobytes()), "width": size, "height": size,
                          "artist": picture.artist, "style": picture.style, "title": picture.title, "year": None})
               for picture in used]
-    return _curation(*_packed(small, labels, *parts, [], rejected=[], duplicates=[], ranking=sources.ranking(used)))
+    return _curation(*_packed(small, labels, *parts, [], found=len(used), rejected=[], duplicates=[],
+                             ranking=sources.ranking(used)))
 
 
 def _blocks(kind: str, count: int, size: int, seed: int) -> np.ndarray:

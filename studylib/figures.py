@@ -200,9 +200,8 @@ def samples(record: dict | None, family: str) -> Figure | None:
     return comparison({name: picture_from_text(text) for name, text in kept.items()})
 
 
-def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], order: tuple[str, ...] = ()) -> Figure | None:
+def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], label: str = "hole PSNR (dB)") -> Figure | None:
     """Gains over the best classical method by mask family, an arm a colour, with intervals (metrics.against_best)."""
-    arms = {name: arms[name] for name in [*order, *arms] if name in arms}
     if not arms:
         print("No arm has been run.")
         return None
@@ -215,7 +214,7 @@ def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], order: tu
                       color=[*_MORE[:3], colour("this model"), *_MORE[3:]][place % 7])
     axis.axvline(0, color="#555555", linewidth=1)
     axis.set_yticks([-index for index in range(len(families))], families)
-    axis.set(xlabel="gain in hole PSNR over the best method without training (dB)")
+    axis.set(xlabel=f"gain in {label} over the best method without training; more is better")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

@@ -26,7 +26,8 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
         family: one of FAMILIES. `circle` without `hole` is the original study's: in the centre, radius 20/128 of the side.
         count: number of masks.
         size: side in pixels.
-        hole: (low, high); each mask's hole ratio is drawn uniformly between them and met to within 1 % of the picture.
+        hole: (low, high); each mask's hole ratio is drawn uniformly between them and met to within 1 % of the picture
+            (boxes of a picture smaller than 48 pixels: 2 %).
         folder: for `irregular`, a folder of PNG masks, white = hole (Liu et al. 2018), drawn with rotation, flip and
             scale. Without one, procedural stand-ins of the same kind are drawn: smooth blobs joined by thick strokes.
 

@@ -125,7 +125,8 @@ def convergence(curve: list[float], *, tolerance: float = 0.05, repeats: int = 2
 
     The change of the mean from the one to the other, relative to the mean size of the two, gets a 95 % interval by a
     moving-block bootstrap (Künsch 1989; neighbouring values of a loss depend on each other). The curve has converged if
-    the whole interval lies within the tolerance; fewer than 40 values decide nothing.
+    the whole interval lies within the tolerance, has not if it lies wholly outside, and else nothing is decided; fewer
+    than 40 values decide nothing either.
 
     Returns:
         {"change", "low", "high", "converged": True, False, or None where nothing is decided}.
@@ -145,7 +146,8 @@ def convergence(curve: list[float], *, tolerance: float = 0.05, repeats: int = 2
 
     low, high = np.percentile((means(last) - means(before)) / size, [2.5, 97.5])
     return {"change": float((last.mean() - before.mean()) / size), "low": float(low), "high": float(high),
-            "converged": bool(-tolerance < low and high < tolerance)}
+            "converged": True if -tolerance < low and high < tolerance else
+            False if high < -tolerance or low > tolerance else None}
 
 
 def _unit(picture: torch.Tensor) -> torch.Tensor:

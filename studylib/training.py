@@ -14,7 +14,7 @@ from torch import nn
 from tqdm import tqdm
 
 from studylib import losses, masks, metrics, networks, records, vgg
-from studylib.parameters import Parameters
+from studylib.parameters import ParameterError, Parameters
 
 # Seeds of the study's mask streams, apart from each other and from any run's own seed.
 _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
@@ -55,6 +55,8 @@ def device_of(asked: Parameters) -> str:
     """"cuda" or "cpu"."""
     if asked.device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked.device == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("device = 'cuda': there is no GPU here that torch can use; 'auto' takes one where there is.")
     return asked.device
 
 
@@ -73,7 +75,7 @@ def planned_updates(asked: Parameters, pictures: int) -> int:
 
 def mask_folder(asked: Parameters) -> Path | None:
     """The folder of irregular masks, relative to the repository; None: procedural stand-ins."""
-    return records.ROOT / asked.mask_root if asked.mask_root else None
+    return records.ROOT / Path(asked.mask_root).expanduser() if asked.mask_root else None
 
 
 def training_masks(asked: Parameters, count: int, start: int, device: str) -> torch.Tensor:
@@ -232,15 +234,17 @@ class _Run:
         composite = truth * (1 - mask) + output * mask
         real_loss = fake_loss = torch.zeros(())
         if len(self.optimisers) > 1:
-            real_loss, fake_loss = losses.discriminator_loss(
-                self.judge(truth), self.judge(composite.detach()), asked.adversarial)
+            pairs = zip(self.judge(truth), self.judge(composite.detach()), strict=True)
+            judged = [losses.discriminator_loss(real, fake, asked.adversarial) for real, fake in pairs]
+            real_loss, fake_loss = (torch.stack(side).sum() for side in zip(*judged, strict=True))
             self.descend(self.optimisers[1], real_loss + fake_loss)
         distance = losses.reconstruction(output, truth, mask, asked.reconstruction, asked.reconstruction_over)
         loss = asked.reconstruction_weight * distance
         if asked.known_weight:
             loss = loss + asked.known_weight * losses.reconstruction(output, truth, 1 - mask, asked.reconstruction, "hole")
         if len(self.optimisers) > 1:
-            loss = loss + asked.adversarial_weight * losses.generator_loss(self.judge(composite), asked.adversarial)
+            for logits in self.judge(composite):
+                loss = loss + asked.adversarial_weight * losses.generator_loss(logits, asked.adversarial)
         if asked.perceptual_weight or asked.style_in in ("generator", "both"):
             with torch.autocast(self.device, torch.bfloat16, enabled=asked.precision == "bf16"):
                 ours, theirs = self.vgg(composite), self.vgg(truth)
@@ -259,12 +263,12 @@ class _Run:
         for name, value in zip(self.history, values.tolist(), strict=True):
             self.history[name].append(round(value, 5))
 
-    def judge(self, picture: torch.Tensor) -> torch.Tensor:
-        """All logits on pictures, flattened to (N, logits)."""
+    def judge(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        """Each discriminator's logits on pictures; their losses are averaged apart, so that all judges weigh alike."""
         with torch.autocast(self.device, torch.bfloat16, enabled=self.asked.precision == "bf16"):
-            logits = [self.discriminator(picture).flatten(1)] if self.discriminator else []
-            logits += [self.style(self.vgg(picture)).flatten(1)] if self.style else []
-        return torch.cat(logits, 1).float()
+            logits = [self.discriminator(picture)] if self.discriminator else []
+            logits += [self.style(self.vgg(picture))] if self.style else []
+        return [part.float() for part in logits]
 
     def descend(self, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
         """One step down; the gradients that the generator's loss leaves in the discriminators are dropped."""

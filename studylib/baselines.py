@@ -4,16 +4,23 @@ A method takes pictures (N, 3, H, W) float32 in [-1, 1] and masks (N, 1, H, W), 
 same shape: the known pixels unchanged, the hole filled. What the pictures hold inside the hole is never used.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # at run time only where tensors are: the processes of `_processes` start without it
+    import torch
 
 
 def mean_colour(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Each hole in the mean colour of its picture's known pixels (grey where nothing is known)."""
-    known = torch.where(masks > 0, 0, pictures)
+    known = pictures.masked_fill(masks > 0, 0)
     mean = known.sum((2, 3), keepdim=True) / (1 - masks).sum((2, 3), keepdim=True).clamp(min=1)
     return known + mean * masks
 
@@ -22,25 +29,19 @@ def telea(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Fast marching (Telea 2004), OpenCV, radius 3 pixels."""
     import cv2
 
-    return _each(lambda picture, hole: cv2.inpaint(picture, hole, 3, cv2.INPAINT_TELEA), pictures, masks)
+    return _each(partial(cv2.inpaint, inpaintRadius=3, flags=cv2.INPAINT_TELEA), pictures, masks, ThreadPoolExecutor)
 
 
 def navier_stokes(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Fluid dynamics along isophotes (Bertalmio et al. 2001), OpenCV, radius 3 pixels."""
     import cv2
 
-    return _each(lambda picture, hole: cv2.inpaint(picture, hole, 3, cv2.INPAINT_NS), pictures, masks)
+    return _each(partial(cv2.inpaint, inpaintRadius=3, flags=cv2.INPAINT_NS), pictures, masks, ThreadPoolExecutor)
 
 
 def biharmonic(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """The biharmonic equation with the known pixels as its border (Damelin and Hoang 2018), scikit-image."""
-    from skimage.restoration import inpaint_biharmonic
-
-    def solve(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        solved = inpaint_biharmonic(picture, hole.astype(bool), channel_axis=-1)
-        return (solved * 255).round().clip(0, 255).astype(np.uint8)
-
-    return _each(solve, pictures, masks)
+    return _each(_biharmonic, pictures, masks, _processes)
 
 
 METHODS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
@@ -51,18 +52,35 @@ METHODS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 }
 
 
-def _each(solve: Callable, pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+def _each(solve: Callable, pictures: torch.Tensor, masks: torch.Tensor, workers: Callable[[int], Executor]) -> torch.Tensor:
     """Apply `solve(uint8 (H, W, 3), uint8 (H, W)) -> uint8 (H, W, 3)` to each picture, holes greyed out beforehand."""
-    known = torch.where(masks > 0, 0, pictures)
+    import torch
+
+    known = pictures.masked_fill(masks > 0, 0)
     damaged = (known.clamp(-1, 1) * 127.5 + 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     holes = masks[:, 0].byte().cpu().numpy()
-
-    def one(index: int) -> np.ndarray:
-        if not holes[index].any() or holes[index].all():
-            return damaged[index]
-        return solve(np.ascontiguousarray(damaged[index]), holes[index])
-
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        filled = np.stack(list(pool.map(one, range(len(holes)))))
+    filled = damaged.copy()
+    torn = [index for index, hole in enumerate(holes) if hole.any() and not hole.all()]
+    tasks = [np.ascontiguousarray(damaged[index]) for index in torn], [holes[index] for index in torn]
+    count = min(torch.get_num_threads(), len(torn))
+    if count > 1:
+        with workers(count) as pool:
+            solved = list(pool.map(solve, *tasks, chunksize=-(-len(torn) // (4 * count))))
+    else:
+        solved = list(map(solve, *tasks))
+    for index, picture in zip(torn, solved, strict=True):
+        filled[index] = picture
     filled = torch.from_numpy(filled).permute(0, 3, 1, 2).to(pictures) / 127.5 - 1
     return known + filled * masks
+
+
+def _biharmonic(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    from skimage.restoration import inpaint_biharmonic
+
+    solved = inpaint_biharmonic(picture, hole.astype(bool), channel_axis=-1)
+    return (solved * 255).round().clip(0, 255).astype(np.uint8)
+
+
+def _processes(count: int) -> ProcessPoolExecutor:
+    """For scikit-image, which holds Python's lock. Not forked from here: PyTorch's threads do not survive a fork."""
+    return ProcessPoolExecutor(count, mp_context=get_context("forkserver"))

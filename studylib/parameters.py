@@ -55,7 +55,7 @@ class Parameters(BaseModel):
     width: int = Field(32, ge=4, le=512, description="channels of the study's generator at its finest scale")
     mask_input: bool = Field(True, description="the generator sees where the hole is")
     skips: bool = Field(True, description="skip connections between encoder and decoder")
-    norm: Literal["batch", "group", "none"] = Field("group", description="normalisation inside the generator")
+    norm: Literal["batch", "group", "none"] = Field("none", description="normalisation inside the generator")
     fill: Literal["white", "mean", "pull_push"] = Field("pull_push", description="what stands in the hole at the input")
     discriminator: Literal["none", "context_encoder", "patch"] = Field("patch", description="what judges the composites")
 
@@ -78,7 +78,10 @@ class Parameters(BaseModel):
     schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the generator's moving average; 0: none")
     augment: bool = Field(False, description="mirror half of the training pictures")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of the networks")
+    precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic; auto: bf16 where hardware has it")
+    layout: Literal["channels_last", "contiguous"] = Field("channels_last", description="memory layout of the networks")
+    compile: bool = Field(False, description="compile the networks; pays, if at all, in long runs on a GPU")
+    threads: int = Field(0, ge=0, le=256, description="processor threads; 0: as the environment says (the batch: 1 a run)")
     validate_every: int = Field(0, ge=0, description="updates between validations; 0: a tenth of the run")
     keep_weights: bool = Field(False, description="write the generator's weights beside the record")
 

@@ -60,8 +60,8 @@ def digest(value) -> str:
     return sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode())
 
 
-def environment(device: str = "cpu") -> dict:
-    """What a result was computed with: versions, device, processor, git revision and whether the tree was dirty."""
+def versions() -> dict[str, str | None]:
+    """The versions of Python and of the packages that results depend on; None for one that is not installed."""
     packages = ["torch", "numpy", "opencv-python-headless", "scikit-image", "pillow", "matplotlib"]
     versions = {"python": platform.python_version()}
     for name in packages:
@@ -69,7 +69,12 @@ def environment(device: str = "cpu") -> dict:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
-    return {"versions": versions, "device": device, "machine": platform.machine(), **_git()}
+    return versions
+
+
+def environment(device: str = "cpu") -> dict:
+    """What a result was computed with: versions, device, processor, git revision and whether the tree was dirty."""
+    return {"versions": versions(), "device": device, "machine": platform.machine(), **_git()}
 
 
 def _git() -> dict:

@@ -18,6 +18,9 @@ from studylib.parameters import ParameterError, Parameters
 
 # Seeds of the study's mask streams, apart from each other and from any run's own seed.
 _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
+# Streams of draws apart from those of the mask families, which are numbered from 0.
+_ORDER, _MIRROR = 100, 101
+_LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 
 
 _CURVES = ("generator", "reconstruction", "discriminator_real", "discriminator_fake")
@@ -58,6 +61,17 @@ def device_of(asked: Parameters) -> str:
     if asked.device == "cuda" and not torch.cuda.is_available():
         raise ParameterError("device = 'cuda': there is no GPU here that torch can use; 'auto' takes one where there is.")
     return asked.device
+
+
+def precision_of(asked: Parameters, device: str) -> torch.dtype:
+    """What the networks compute in. "auto" is bfloat16 where the hardware computes in it, and float32 elsewhere."""
+    if asked.precision != "auto":
+        return torch.bfloat16 if asked.precision == "bf16" else torch.float32
+    if device == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = any(has() for has in (torch.cpu._is_avx512_bf16_supported, torch.cpu._is_amx_tile_supported))
+    return torch.bfloat16 if native else torch.float32
 
 
 def batches(asked: Parameters, pictures: int) -> int:
@@ -145,6 +159,7 @@ def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *
         run.step()
         bar.update()
         if run.update % every == 0 or run.update == run.planned:
+            run.look()
             bar.set_postfix_str(f"validation {run.validate():.2f} dB")
             run.seconds = time.monotonic() - started
             run.save()
@@ -182,21 +197,30 @@ class _Run:
 
     def __init__(self, asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, data_hash: str):
         self.asked, self.device = asked, device_of(asked)
+        if asked.threads:
+            torch.set_num_threads(asked.threads)
+        self.dtype = precision_of(asked, self.device)
+        self.layout = getattr(torch, {"contiguous": "contiguous_format"}.get(asked.layout, asked.layout))
         self.path = _checkpoint(asked, data_hash)
         self.pictures = pictures.to(self.device)
         self.seen = validation[:32].float() / 127.5 - 1
         self.seen_masks = training_masks(asked, len(self.seen), start=1 << 30, device="cpu")
         self.planned = planned_updates(asked, len(pictures))
         self.update, self.seconds = 0, 0.0
+        self.order: tuple[int, torch.Tensor] | None = None
         self.history = {name: [] for name in _CURVES}
+        self.losses: list[torch.Tensor] = []
         self.validation: list[tuple[int, float]] = []
         self.generator, self.discriminator, self.style = (
-            network and network.to(self.device) for network in build(asked))
+            network and network.to(self.device, memory_format=self.layout) for network in build(asked))
         self.averaged = None
         if asked.ema:
-            self.averaged = build(asked)[0].to(self.device).requires_grad_(False)
-        judges = [network for network in (self.discriminator, self.style) if network is not None]
-        self.optimisers = [self._adam([self.generator])] + ([self._adam(judges)] if judges else [])
+            self.averaged = build(asked)[0].to(self.device, memory_format=self.layout).requires_grad_(False)
+        if asked.compile:
+            for network in (self.generator, self.discriminator):
+                network and network.compile()
+        self.judges = nn.ModuleList(network for network in (self.discriminator, self.style) if network is not None)
+        self.optimisers = [self._adam([self.generator])] + ([self._adam([self.judges])] if len(self.judges) else [])
         needs_vgg = asked.perceptual_weight or asked.style_in != "none"
         self.vgg = vgg.load(device=self.device) if needs_vgg else None
 
@@ -211,11 +235,14 @@ class _Run:
         if asked.updates == "epoch":
             # As published: the optimisers' steps stood outside the loop and saw the epoch's last mini-batch only.
             place = batches(asked, count) - 1
-        order = torch.Generator().manual_seed((asked.seed << 32) + epoch)
-        chosen = torch.randperm(count, generator=order)[place * asked.batch:(place + 1) * asked.batch].to(self.device)
-        truth = self.pictures[chosen].float() / 127.5 - 1
+        if self.order is None or self.order[0] != epoch:
+            draw = masks.Draws((asked.seed << 32) + epoch, _ORDER, torch.zeros(1, dtype=torch.long, device=self.device))
+            self.order = epoch, draw(count)[0].argsort(stable=True)
+        chosen = self.order[1][place * asked.batch:(place + 1) * asked.batch]
+        truth = self.pictures[chosen].to(memory_format=self.layout).float() / 127.5 - 1
         if asked.augment:
-            mirrored = torch.rand(len(chosen), generator=order).to(self.device) < 0.5
+            draw = masks.Draws((asked.seed << 32) + self.update, _MIRROR, torch.zeros(1, dtype=torch.long, device=self.device))
+            mirrored = draw(len(chosen))[0] < 0.5
             truth = torch.where(mirrored[:, None, None, None], truth.flip(3), truth)
         holes = training_masks(asked, len(chosen), start=self.update * asked.batch, device=self.device)
         return truth, holes
@@ -228,11 +255,11 @@ class _Run:
             for group in optimiser.param_groups:
                 group["lr"] = asked.lr * self.rate()
         truth, mask = self.batch()
-        with torch.autocast(self.device, torch.bfloat16, enabled=asked.precision == "bf16"):
+        with self.autocast():
             output = self.generator(networks.fill_holes(truth, mask, asked.fill), mask)
         output = output.float()
         composite = truth * (1 - mask) + output * mask
-        real_loss = fake_loss = torch.zeros(())
+        real_loss = fake_loss = torch.zeros((), device=self.device)
         if len(self.optimisers) > 1:
             pairs = zip(self.judge(truth), self.judge(composite.detach()), strict=True)
             judged = [losses.discriminator_loss(real, fake, asked.adversarial) for real, fake in pairs]
@@ -243,37 +270,53 @@ class _Run:
         if asked.known_weight:
             loss = loss + asked.known_weight * losses.reconstruction(output, truth, 1 - mask, asked.reconstruction, "hole")
         if len(self.optimisers) > 1:
+            # The judges only hand gradients on here; their own would cost as much again and be dropped.
+            self.judges.requires_grad_(False)
             for logits in self.judge(composite):
                 loss = loss + asked.adversarial_weight * losses.generator_loss(logits, asked.adversarial)
         if asked.perceptual_weight or asked.style_in in ("generator", "both"):
-            with torch.autocast(self.device, torch.bfloat16, enabled=asked.precision == "bf16"):
+            with self.autocast():
                 ours, theirs = self.vgg(composite), self.vgg(truth)
             if asked.perceptual_weight:
                 loss = loss + asked.perceptual_weight * losses.perceptual(ours, theirs)
             if asked.style_in in ("generator", "both"):
                 loss = loss + asked.style_weight * losses.style_distance(ours, theirs).mean()
         self.descend(self.optimisers[0], loss)
+        self.judges.requires_grad_(True)
         self.update += 1
         self.average()
-        values = torch.stack([loss.detach().cpu(), distance.detach().cpu(), real_loss.detach().cpu(), fake_loss.detach().cpu()])
-        if not values.isfinite().all():
+        self.losses.append(torch.stack([loss.detach(), distance.detach(), real_loss.detach(), fake_loss.detach()]))
+        if len(self.losses) == _LOOK:
+            self.look()
+
+    def look(self) -> None:
+        """Bring the losses since the last look into the history."""
+        if not self.losses:
+            return
+        values = torch.stack(self.losses).cpu()
+        bad = (~values.isfinite().all(1)).nonzero()
+        if len(bad):
+            at = self.update - len(values) + int(bad[0]) + 1
             kept = f"the last checkpoint is kept at {self.path}" if self.path.exists() else "no checkpoint had been written yet"
-            raise TrainingError(f"A loss is no longer a number at update {self.update}; {kept}. A smaller `lr` or smaller "
+            raise TrainingError(f"A loss is no longer a number at update {at}; {kept}. A smaller `lr` or smaller "
                                 "weights may help.")
-        for name, value in zip(self.history, values.tolist(), strict=True):
-            self.history[name].append(round(value, 5))
+        for name, column in zip(self.history, values.T.tolist(), strict=True):
+            self.history[name] += [round(value, 5) for value in column]
+        self.losses.clear()
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
     def judge(self, picture: torch.Tensor) -> list[torch.Tensor]:
         """Each discriminator's logits on pictures; their losses are averaged apart, so that all judges weigh alike."""
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.asked.precision == "bf16"):
+        with self.autocast():
             logits = [self.discriminator(picture)] if self.discriminator else []
             logits += [self.style(self.vgg(picture))] if self.style else []
         return [part.float() for part in logits]
 
     def descend(self, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
-        """One step down; the gradients that the generator's loss leaves in the discriminators are dropped."""
-        for other in self.optimisers:
-            other.zero_grad(set_to_none=True)
+        """One step down."""
+        optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
 
@@ -289,12 +332,12 @@ class _Run:
         if self.averaged is None:
             return
         decay = min(self.asked.ema, (1 + self.update) / (10 + self.update))
-        ours, theirs = self.averaged.state_dict(), self.generator.state_dict()
-        for name, value in ours.items():
-            if value.is_floating_point():
-                value.lerp_(theirs[name], 1 - decay)
-            else:
-                value.copy_(theirs[name])
+        pairs = list(zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_([ours for ours, _ in floats], [theirs for _, theirs in floats], 1 - decay)
+        for ours, theirs in pairs:
+            if not ours.is_floating_point():
+                ours.copy_(theirs)
 
     def validate(self) -> float:
         """Mean hole PSNR, dB, on the first validation pictures with masks like those of the training."""

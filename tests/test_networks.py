@@ -52,15 +52,17 @@ def deterministic():
 
 @both_sizes
 def test_context_encoder_has_the_published_widths(bare, size):
-    widths = [layer.out_channels for layer in convolutions(networks.ContextEncoder(size))]
-    assert widths == [*DOWN[size], 4000, 512, *UP[size]]
+    network = networks.ContextEncoder(size)
+    assert [layer.out_channels for layer in convolutions(network)] == [*DOWN[size], *UP[size]]
+    assert network.bottleneck(torch.zeros(2, 512, 4, 4)).shape == (2, 512, 4, 4)
+    assert network.bottleneck[0].out_features == 4000
 
 
 @both_sizes
 def test_context_encoder_has_71_million_weights_65_of_them_in_the_bottleneck(bare, size):
     network = networks.ContextEncoder(size)
     assert round(sum(weight.numel() for weight in network.parameters()) / 1e6) == 71
-    assert int(sum(weight.numel() for weight in network.bottleneck.parameters() if weight.ndim == 4) / 1e6) == 65
+    assert int(sum(weight.numel() for weight in network.bottleneck.parameters() if weight.ndim == 2) / 1e6) == 65
     assert not any(layer.bias is not None for layer in convolutions(network))
 
 
@@ -103,10 +105,11 @@ def test_the_published_start_is_narrow():
 
 
 def test_bottleneck_products_are_convolutions():
-    squeeze, expand = networks._Squeeze(6, 10, 4, bias=False), networks._Expand(10, 6, 4, bias=False)
+    squeeze, expand = networks._Squeeze(6 * 4 * 4, 10, bias=False), networks._Expand(10, 6, 4)
     inside, outside = torch.randn(3, 6, 4, 4), torch.randn(3, 10, 1, 1)
-    assert torch.allclose(squeeze(inside), F.conv2d(inside, squeeze.weight), atol=1e-6)
-    assert torch.allclose(expand(outside), F.conv_transpose2d(outside, expand.weight), atol=1e-6)
+    assert torch.allclose(squeeze(inside), F.conv2d(inside, squeeze.weight.view(10, 6, 4, 4)), atol=1e-6)
+    kernel = expand.weight.T.reshape(10, 6, 4, 4)
+    assert torch.allclose(expand(outside), F.conv_transpose2d(outside, kernel), atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 47), (64, 20), (5, 17)])

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv study test lab data lock clean
+.PHONY: help venv study test bench lab data lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test: venv  ## ruff, pytest and nbval
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
 	$(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
+
+bench: venv  ## what training costs beside the floor and others: a quarter of an hour, writes results/bench/
+	$(BIN)/python -m bench
 
 lab: venv  ## open JupyterLab with the study's kernel
 	$(BIN)/jupyter lab notebooks

@@ -7,14 +7,12 @@ same shape: the known pixels unchanged, the hole filled. What the pictures hold 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:  # at run time only where tensors are: the processes of `_processes` start without it
+if TYPE_CHECKING:  # at run time only where tensors are: processes of workers start without it
     import torch
 
 
@@ -29,19 +27,19 @@ def telea(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Fast marching (Telea 2004), OpenCV, radius 3 pixels."""
     import cv2
 
-    return _each(partial(cv2.inpaint, inpaintRadius=3, flags=cv2.INPAINT_TELEA), pictures, masks, ThreadPoolExecutor)
+    return _each(partial(cv2.inpaint, inpaintRadius=3, flags=cv2.INPAINT_TELEA), pictures, masks)
 
 
 def navier_stokes(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Fluid dynamics along isophotes (Bertalmio et al. 2001), OpenCV, radius 3 pixels."""
     import cv2
 
-    return _each(partial(cv2.inpaint, inpaintRadius=3, flags=cv2.INPAINT_NS), pictures, masks, ThreadPoolExecutor)
+    return _each(partial(cv2.inpaint, inpaintRadius=3, flags=cv2.INPAINT_NS), pictures, masks)
 
 
 def biharmonic(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """The biharmonic equation with the known pixels as its border (Damelin and Hoang 2018), scikit-image."""
-    return _each(_biharmonic, pictures, masks, _processes)
+    return _each(_biharmonic, pictures, masks, prefer="processes")
 
 
 METHODS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
@@ -52,22 +50,22 @@ METHODS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 }
 
 
-def _each(solve: Callable, pictures: torch.Tensor, masks: torch.Tensor, workers: Callable[[int], Executor]) -> torch.Tensor:
-    """Apply `solve(uint8 (H, W, 3), uint8 (H, W)) -> uint8 (H, W, 3)` to each picture, holes greyed out beforehand."""
+def _each(solve: Callable, pictures: torch.Tensor, masks: torch.Tensor, prefer: str = "threads") -> torch.Tensor:
+    """Apply `solve(uint8 (H, W, 3), uint8 (H, W)) -> uint8 (H, W, 3)` to each picture, holes greyed out beforehand.
+
+    OpenCV lets go of Python's lock; scikit-image holds it, and prefers processes.
+    """
     import torch
+    from joblib import Parallel, delayed
 
     known = pictures.masked_fill(masks > 0, 0)
     damaged = (known.clamp(-1, 1) * 127.5 + 127.5).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     holes = masks[:, 0].byte().cpu().numpy()
     filled = damaged.copy()
     torn = [index for index, hole in enumerate(holes) if hole.any() and not hole.all()]
-    tasks = [np.ascontiguousarray(damaged[index]) for index in torn], [holes[index] for index in torn]
-    count = min(torch.get_num_threads(), len(torn))
-    if count > 1:
-        with workers(count) as pool:
-            solved = list(pool.map(solve, *tasks, chunksize=-(-len(torn) // (4 * count))))
-    else:
-        solved = list(map(solve, *tasks))
+    workers = torch.get_num_threads() if len(torn) > 16 else 1
+    tasks = (delayed(solve)(np.ascontiguousarray(damaged[index]), holes[index]) for index in torn)
+    solved = Parallel(workers, prefer=prefer)(tasks)
     for index, picture in zip(torn, solved, strict=True):
         filled[index] = picture
     filled = torch.from_numpy(filled).permute(0, 3, 1, 2).to(pictures) / 127.5 - 1
@@ -80,7 +78,3 @@ def _biharmonic(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     solved = inpaint_biharmonic(picture, hole.astype(bool), channel_axis=-1)
     return (solved * 255).round().clip(0, 255).astype(np.uint8)
 
-
-def _processes(count: int) -> ProcessPoolExecutor:
-    """For scikit-image, which holds Python's lock. Not forked from here: PyTorch's threads do not survive a fork."""
-    return ProcessPoolExecutor(count, mp_context=get_context("forkserver"))

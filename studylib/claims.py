@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studylib import metrics, records
+from studylib import intervals, records
 
 _DECIDING = ("laptop", "paper")
 _CLASSICAL = ("mean colour", "Telea", "Navier-Stokes", "biharmonic")
@@ -51,8 +51,8 @@ def verdicts(found: dict[str, dict], profile: str) -> list[Verdict]:
 def gain(record: dict, family: str, other: str, metric: str = "psnr") -> tuple[float, float, float]:
     """Paired gain of the record's model over a classical method, with its interval; positive is better."""
     values = record["results"]["metrics"][family]
-    sign = 1 if metrics.METRICS[metric][1] else -1
-    mean, *ends = metrics.difference(values[_MODEL][metric], values[other][metric])
+    sign = 1 if intervals.METRICS[metric][1] else -1
+    mean, *ends = intervals.difference(values[_MODEL][metric], values[other][metric])
     return (sign * mean, *sorted(sign * end for end in ends))
 
 
@@ -82,7 +82,7 @@ def _learns_its_mask(published: dict) -> tuple[str, str]:
 def _random_masks(fixed: dict, random: dict) -> tuple[str, str]:
     learned = gain(random, "perlin", "mean colour")
     ours, theirs = (record["results"]["metrics"]["perlin"][_MODEL]["psnr"] for record in (random, fixed))
-    apart = metrics.difference(ours, theirs)
+    apart = intervals.difference(ours, theirs)
     return ("refuted" if learned[1] > 0 else "reproduced" if learned[2] < 0 else "not decided",
             f"on unseen Perlin masks after {random['results']['updates']} updates, against mean colour {_said(learned)}, "
             f"against the same with one fixed mask {_said(apart)}")
@@ -119,7 +119,7 @@ def _style(none: dict, *arms: dict) -> tuple[str, str]:
             # One value a picture, its mean over mask families: only pictures are drawn independently.
             ours, theirs = (np.mean([family[_MODEL][metric] for family in record["results"]["metrics"].values()], axis=0)
                             for record in (arm, none))
-            change[metric] = metrics.difference(ours, theirs)
+            change[metric] = intervals.difference(ours, theirs)
         helped.append(change["style"][2] < 0)
         harmed.append(change["style"][1] > 0)
         said.append(f"{where}: style distance {_said(change['style'], '')}, PSNR {_said(change['psnr'])}")
@@ -129,7 +129,7 @@ def _style(none: dict, *arms: dict) -> tuple[str, str]:
 def _any_mask(record: dict) -> tuple[str, str]:
     unseen = [family for family in record["results"]["metrics"]
               if family not in ("training", *record["parameters"]["train_masks"])]
-    gains = {family: metrics.against_best({family: record["results"]["metrics"][family]}, _MODEL, list(_CLASSICAL))[family]
+    gains = {family: intervals.against_best({family: record["results"]["metrics"][family]}, _MODEL, list(_CLASSICAL))[family]
              for family in unseen}
     said = "; ".join(f"{family}: {_said(tuple(rest))} against {best}" for family, (best, *rest) in gains.items())
     if not gains:

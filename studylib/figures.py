@@ -3,18 +3,23 @@
 Pictures are (N, 3, H, W) float32 in [-1, 1], or uint8 in [0, 255]; masks (N, 1, H, W), 1 in the hole.
 """
 
+from __future__ import annotations
+
 import base64
 import io
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
-from studylib import metrics, records
+from studylib import intervals, records
+
+if TYPE_CHECKING:  # the write-up draws from records and waits for no tensor library
+    import torch
 
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 COLOURS = {"mean colour": "#999999", "Telea": "#E69F00", "Navier-Stokes": "#56B4E9", "biharmonic": "#009E73",
@@ -67,12 +72,13 @@ def colour(method: str) -> str:
     return COLOURS.get(method) or _MORE[sum(method.encode()) % len(_MORE)]
 
 
-def to_image(picture: torch.Tensor) -> np.ndarray:
+def to_image(picture: torch.Tensor | np.ndarray) -> np.ndarray:
     """(3, H, W) float in [-1, 1] or uint8, or a mask (1, H, W) -> (H, W, 3) uint8."""
-    if picture.dtype != torch.uint8:
-        scaled = picture * 255 if picture.shape[0] == 1 else picture.clamp(-1, 1) * 127.5 + 127.5
-        picture = scaled.round().byte()
-    return picture.expand(3, -1, -1).permute(1, 2, 0).cpu().numpy()
+    picture = picture if isinstance(picture, np.ndarray) else picture.cpu().numpy()
+    if picture.dtype != np.uint8:
+        scaled = picture * 255 if picture.shape[0] == 1 else picture.clip(-1, 1) * 127.5 + 127.5
+        picture = scaled.round().astype(np.uint8)
+    return np.broadcast_to(picture, (3, *picture.shape[1:])).transpose(1, 2, 0)
 
 
 def damaged(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
@@ -134,10 +140,10 @@ def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, flo
 def scores(results: dict[str, dict[str, dict[str, list[float]]]], metric: str = "psnr", title: str = "") -> Figure:
     """Mean and 95 % interval of each method for each mask family: {family: {method: {metric: values}}}."""
     families, methods = list(results), list(next(iter(results.values())))
-    label, more = metrics.METRICS[metric]
+    label, more = intervals.METRICS[metric]
     figure, axis = plt.subplots(figsize=(7.2, 1.1 + 0.11 * len(families) * len(methods)))
     for place, method in enumerate(methods):
-        points = [metrics.interval(results[family][method][metric]) for family in families]
+        points = [intervals.interval(results[family][method][metric]) for family in families]
         heights = [-index + (len(methods) / 2 - place) * 0.8 / len(methods) for index in range(len(families))]
         mean, low, high = np.array(points).T
         axis.errorbar(mean, heights, xerr=[mean - low, high - mean], fmt="o", markersize=4, linewidth=1.6,
@@ -151,8 +157,8 @@ def scores(results: dict[str, dict[str, dict[str, list[float]]]], metric: str = 
 def table(results: dict[str, dict[str, dict[str, list[float]]]], metric: str = "psnr") -> str:
     """The same as a Markdown table, the best mean of each column in bold."""
     families, methods = list(results), list(next(iter(results.values())))
-    label, more = metrics.METRICS[metric]
-    points = {(m, f): metrics.interval(results[f][m][metric]) for m in methods for f in families}
+    label, more = intervals.METRICS[metric]
+    points = {(m, f): intervals.interval(results[f][m][metric]) for m in methods for f in families}
     best = {f: (max if more else min)(methods, key=lambda m: points[m, f][0]) for f in families}
     digits = 2 if metric == "psnr" else 3
     lines = [f"| {label} | " + " | ".join(families) + " |", "|---|" + "---|" * len(families)]
@@ -174,6 +180,8 @@ def filled(methods: dict, pictures: torch.Tensor, masks: torch.Tensor) -> dict[s
 
 def close_ups(columns: dict[str, torch.Tensor], masks: torch.Tensor) -> dict[str, torch.Tensor]:
     """The same columns cut to half the side around the middle of each hole."""
+    import torch
+
     size = masks.shape[-1]
     side = size // 2
     # A mask without a hole is looked at in its middle.
@@ -201,7 +209,7 @@ def samples(record: dict | None, family: str) -> Figure | None:
 
 
 def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], label: str = "hole PSNR (dB)") -> Figure | None:
-    """Gains over the best classical method by mask family, an arm a colour, with intervals (metrics.against_best)."""
+    """Gains over the best classical method by mask family, an arm a colour, with intervals (intervals.against_best)."""
     if not arms:
         print("No arm has been run.")
         return None
@@ -325,8 +333,8 @@ def picture_text(pictures: torch.Tensor) -> str:
     return base64.b64encode(stream.getvalue()).decode()
 
 
-def picture_from_text(text: str) -> torch.Tensor:
+def picture_from_text(text: str) -> np.ndarray:
     """The pictures of `picture_text`: (N, 3, H, H) uint8."""
     strip = np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGB"))
     side = strip.shape[0]
-    return torch.from_numpy(strip.copy()).view(side, -1, side, 3).permute(1, 3, 0, 2)
+    return strip.reshape(side, -1, side, 3).transpose(1, 3, 0, 2)

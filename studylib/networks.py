@@ -16,11 +16,12 @@ from torch.nn.utils.parametrizations import spectral_norm
 class ContextEncoder(nn.Module):
     """The original study's generator, after Pathak et al. (2016): 4x4 convolutions of stride 2 down to a 4,000-wide bottleneck.
 
-    At 128 pixels 3-64-64-128-256-512-4000-512-256-128-64-128-3; at 64 pixels one scale less on either side. As published
-    there is no mask input, no skip connection, no bias, and batch normalisation; the arguments take the steps away from it.
+    At 128 pixels 3-64-64-128-256-512-4000-512-256-128-64-128-3; at 64 pixels one scale less on either side, at 256
+    one more. As published there is no mask input, no skip connection, no bias, and batch normalisation; the arguments take
+    the steps away from it.
 
     Args:
-        size: 64 or 128 pixels.
+        size: 64, 128 or 256 pixels.
         mask_input: the mask is a fourth input channel.
         skips: each decoder layer also sees the encoder's features of its scale.
         norm: "batch", "group" or "none".
@@ -31,10 +32,9 @@ class ContextEncoder(nn.Module):
 
     def __init__(self, size: int = 128, *, mask_input: bool = False, skips: bool = False, norm: str = "batch"):
         super().__init__()
-        if size not in (64, 128):
-            raise ValueError(f"size {size}: the context encoder is made for pictures of 64 or 128 pixels.")
-        down = [64, 64, 128, 256, 512] if size == 128 else [64, 128, 256, 512]
-        up = [256, 128, 64, 128, 3] if size == 128 else [256, 128, 64, 3]
+        extra = _scales(size)
+        down = [*[64] * extra, 64, 128, 256, 512]
+        up = [256, 128, 64, *[128] * extra, 3]
         self.mask_input, self.skips = mask_input, skips
         widths = [3 + mask_input, *down]
         self.encoder = nn.ModuleList(
@@ -65,13 +65,11 @@ class ContextEncoder(nn.Module):
 
 
 class ContextDiscriminator(nn.Module):
-    """The original study's discriminator: 3-64-128-128-256-512-1 (at 64 pixels 3-64-128-256-512-1), one logit a picture."""
+    """The original study's discriminator: 3-64-128-128-256-512-1 (a scale less at 64, one more at 256), one logit a picture."""
 
     def __init__(self, size: int = 128):
         super().__init__()
-        if size not in (64, 128):
-            raise ValueError(f"size {size}: the context encoder's discriminator is made for pictures of 64 or 128 pixels.")
-        widths = [3, 64, 128, 128, 256, 512] if size == 128 else [3, 64, 128, 256, 512]
+        widths = [3, 64, *[128] * _scales(size), 128, 256, 512]
         layers = []
         for scale, (before, after) in enumerate(pairwise(widths)):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False)]
@@ -219,6 +217,13 @@ def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     coarse = _pull_push(*(F.avg_pool2d(F.pad(x, pad), 2) for x in (weighted, weight)))
     finer = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width]
     return weighted + (1 - weight) * finer
+
+
+def _scales(size: int) -> int:
+    """Scales of a published network beyond those at 64 pixels."""
+    if size not in (64, 128, 256):
+        raise ValueError(f"size {size}: the context encoder is made for pictures of 64, 128 or 256 pixels.")
+    return {64: 0, 128: 1, 256: 2}[size]
 
 
 def _norm(kind: str, channels: int) -> nn.Module:

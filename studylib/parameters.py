@@ -75,6 +75,7 @@ class Parameters(BaseModel):
     effort: float = Field(1.0, gt=0, le=100, description="this run's length relative to epochs and cap")
     batch: int = Field(32, ge=2, description="pictures in an update")
     lr: float = Field(2e-4, gt=0, lt=1, description="Adam's step size")
+    beta1: float = Field(0.5, ge=0, lt=1, description="Adam's memory of gradients; 0.5 is usual in GANs, 0.9 elsewhere")
     schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the generator's moving average; 0: none")
     augment: bool = Field(False, description="mirror half of the training pictures")
@@ -103,8 +104,8 @@ def check(values: dict, *, where: str = "parameters") -> Parameters:
         raise ParameterError(f"{where}: style_in = {asked.style_in!r} needs a discriminator; it is 'none'.")
     if asked.norm == "group" and asked.width % 8:
         raise ParameterError(f"{where}: width = {asked.width}: expected a multiple of 8 for group normalisation.")
-    if "context_encoder" in (asked.generator, asked.discriminator) and asked.size not in (64, 128):
-        raise ParameterError(f"{where}: size = {asked.size}: expected 64 or 128, which the context encoder is made for.")
+    if "context_encoder" in (asked.generator, asked.discriminator) and asked.size not in (64, 128, 256):
+        raise ParameterError(f"{where}: size = {asked.size}: expected 64, 128 or 256, which the context encoder is made for.")
     return asked
 
 

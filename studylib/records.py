@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -121,7 +122,10 @@ def write(path: Path | str, *, notebook: str, parameters: dict, results: dict, s
     }
     record["sha256"] = digest(record)
     if str(path):
-        write_atomic(path, (json.dumps(record, indent=1, ensure_ascii=False) + "\n").encode())
+        text = json.dumps(record, indent=1, ensure_ascii=False)
+        # A list of numbers stands on one line: a line break cannot be inside a string.
+        text = re.sub(r"\[\n[\s\d.,enul+-]+\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]), text)
+        write_atomic(path, (text + "\n").encode())
     else:
         print("No record was kept: name a file with `-p record PATH`.", file=sys.stderr)
     return record

@@ -111,7 +111,7 @@ def test_damage_is_white(pictures, holes):
 
 
 def test_pictures_come_back_from_text_nearly_the_same(pictures):
-    again = figures.picture_from_text(figures.picture_text(pictures))
+    again = torch.from_numpy(figures.picture_from_text(figures.picture_text(pictures)).copy())
     assert again.shape == pictures.shape
     assert again.dtype == torch.uint8
     assert (again.float() - pictures.float()).abs().mean() < 8

@@ -14,6 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from bench import __main__ as bench
 from studylib import claims, figures, records
 
 ROOT = records.ROOT
@@ -24,7 +25,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = {path.stem: path for path in sorted((ROOT / "studylib").glob("*.py")) if not path.stem.startswith("__")}
 
 # An import goes to the same floor or below; from the ground it goes nowhere.
-FLOORS = ("records masks networks vgg baselines brush parameters pictures", "sources atelier",
+FLOORS = ("records masks networks vgg baselines brush parameters pictures intervals", "sources atelier",
           "losses metrics data restoration", "training figures claims")
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules.split()}
 
@@ -185,3 +186,15 @@ def test_readme_shows_the_verdicts_of_the_committed_write_up():
     made = records.read(ROOT / "results/laptop/06_write_up/write_up.json")
     verdicts = [claims.Verdict(**row) for row in made["results"]["claims"]]
     assert figures.claims(verdicts) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_shows_what_the_committed_benches_measured():
+    made = sorted((ROOT / "results" / "bench").glob("*.json"))
+    assert made
+    for path in made:
+        assert bench.table(json.loads(path.read_text())) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_write_up_waits_for_no_tensor_library():
+    code = "import sys; from studylib import claims, figures, intervals, parameters, records; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0

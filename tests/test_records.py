@@ -152,3 +152,10 @@ def test_the_cache_is_where_it_is_asked_to_be(tmp_path, monkeypatch):
 def test_the_source_hash_is_of_all_source_files():
     assert records.source_hash() == records.source_hash()
     assert len(records.source_hash()) == 64
+
+
+def test_numbers_stand_on_one_line_and_text_stays_as_it_is(tmp_path):
+    results = {"values": [1.5, -2, 3e-4, None], "nested": [[1, 2], [3, 4]], "text": "[+1.31,   +2.13]", "names": ["a", "b"]}
+    records.write(tmp_path / "r.json", notebook="n", parameters={}, results=results, seconds=0)
+    assert records.read(tmp_path / "r.json")["results"] == results
+    assert "[ 1, 2 ]" in (tmp_path / "r.json").read_text()

@@ -45,8 +45,8 @@ def test_warm_up_is_left_out():
 def test_the_fast_path_follows_the_plain_one(recipe, fast, tolerance):
     """Loss curves of the first 50 updates, in means over 10, relative to the plain float32 loop's.
 
-    In the plain loop's own precision and layout they are the same. Otherwise real and fake drift apart in opposite ways,
-    as any rounding makes an adversary's losses do; their sum holds.
+    In the plain loop's own precision and layout they are the same. Otherwise the reconstruction is held to the tolerance;
+    an adversary's losses drift apart from any rounding, real and fake in opposite ways, and their sum is held to 5 %.
     """
     pictures = torch.from_numpy(atelier.paint("scenes", 16, 32, seed=3)).permute(0, 3, 1, 2).contiguous()
     base = {"size": 32, "width": 16, "batch": 8, "lr": 1e-3, "epochs": 50, "augment": True, "ema": 0.9, **recipe}
@@ -58,10 +58,11 @@ def test_the_fast_path_follows_the_plain_one(recipe, fast, tolerance):
         expected.append(rivals.plain_step(plain))
     quick.look()
     ours, theirs = torch.tensor(list(quick.history.values())), torch.tensor(expected).T
-    if tolerance > 1e-4:
-        ours, theirs = (torch.stack([curves[1], curves[2] + curves[3]]) for curves in (ours, theirs))
     ours, theirs = (curves.unflatten(1, (5, 10)).mean(2) for curves in (ours, theirs))
-    assert torch.allclose(ours, theirs, rtol=tolerance, atol=1e-5)
+    if fast.get("layout"):
+        assert torch.allclose(ours, theirs, rtol=tolerance, atol=1e-5)
+    assert torch.allclose(ours[1], theirs[1], rtol=tolerance, atol=1e-5)
+    assert torch.allclose(ours[2] + ours[3], theirs[2] + theirs[3], rtol=0.05)
 
 
 def test_the_originals_loop_trains_its_networks(tmp_path):

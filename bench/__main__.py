@@ -143,9 +143,9 @@ def memory(device: str) -> dict:
         code = ("import bench.__main__ as b, pathlib, sys, torch\n"
                 f"run = b.run_of(b.asked_for(pathlib.Path({str(experiment)!r}), {size}, 64, device={device!r}))\n"
                 "[run.step() for _ in range(3)]; run.validate(); run.save(); run.path.unlink()\n"
-                "import resource\n"
-                "print(torch.cuda.max_memory_reserved() / 1e9 if run.device == 'cuda' else "
-                "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)")
+                # The peak that a process reports of itself by way of `resource` may be that of the one that started it.
+                "peak = [line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0]\n"
+                "print(torch.cuda.max_memory_reserved() / 1e9 if run.device == 'cuda' else int(peak) * 1024 / 1e9)")
         said = subprocess.run([sys.executable, "-c", code], cwd=records.ROOT, capture_output=True, text=True, check=True)
         found[name] = float(said.stdout.split()[-1])
     return found
@@ -220,6 +220,7 @@ def machine(device: str) -> str:
 def main(limit: float = 90.0) -> None:
     device = training.device_of(parameters.check({}))
     began = time.perf_counter()
+    training._hold_memory()  # for both sides of every comparison
     measured = floor.rates(device)
     print(f"{machine(device)}, torch {torch.__version__}; " + ", ".join(
         f"{key} {value / 1e9:.0f} GB/s" if key == "copy" else f"{key[0]} {str(key[1])[6:]} {value / 1e9:.0f} GFLOP/s"

@@ -11,8 +11,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,14 +31,14 @@ def cache_folder() -> Path:
     return folder
 
 
-def write_atomic(path: Path | str, data: bytes) -> None:
-    """Write `data` to a temporary name in the same folder, flush it to the disk, and rename it to `path`."""
+def write_atomic(path: Path | str, data: bytes | Callable[[BinaryIO], object]) -> None:
+    """Write `data`, or what it writes, to a temporary name in the same folder, flush it to the disk, and rename it to `path`."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            data(file) if callable(data) else file.write(data)
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)

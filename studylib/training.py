@@ -6,7 +6,6 @@ run. A checkpoint is continued only by the same parameters, pictures and code.
 
 import contextlib
 import ctypes
-import io
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -358,9 +357,7 @@ class _Run:
         state = {"networks": {name: network.state_dict() for name, network in self.networks().items()},
                  "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
                  "update": self.update, "seconds": self.seconds, "history": self.history, "validation": self.validation}
-        stream = io.BytesIO()
-        torch.save(state, stream)
-        records.write_atomic(self.path, stream.getbuffer())
+        records.write_atomic(self.path, lambda file: torch.save(state, file))
 
     def resume(self) -> None:
         if not self.path.exists():

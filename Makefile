@@ -1,6 +1,7 @@
 # Everything a reader or a batch machine types. `make help` lists it.
 PROFILE ?= smoke
 CORES ?= $(shell nproc)
+GPU_RUNS ?= 1
 PYTHON ?= python3
 BIN := .venv/bin
 export UV_SYSTEM_CERTS := 1
@@ -23,7 +24,7 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 	@touch $@
 
 study: venv  ## run the whole study: PROFILE=smoke (default, minutes), laptop (hours) or paper (a GPU)
-	@$(BIN)/python -m studylib study --profile $(PROFILE) --cores $(CORES)
+	@$(BIN)/python -m studylib study --profile $(PROFILE) --cores $(CORES) --gpu-runs $(GPU_RUNS)
 
 test: venv  ## ruff, pytest and nbval
 	$(BIN)/ruff check .

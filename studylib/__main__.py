@@ -18,6 +18,7 @@ def main() -> int:
     study = commands.add_parser("study", help="run every experiment of a profile that is missing or stale")
     study.add_argument("--profile", default="smoke", choices=("smoke", "laptop", "paper"), help="how large (default: smoke)")
     study.add_argument("--cores", type=int, default=2, help="processor cores to use (default: 2)")
+    study.add_argument("--gpu-runs", type=int, default=1, help="runs that share a GPU, where there is one (default: 1)")
     study.set_defaults(run=_study)
     fetch = commands.add_parser("data", help="bring the study's paintings from Hugging Face into a folder, resumable")
     fetch.add_argument("--folder", default=str(records.ROOT / "data"), help="where they go (default: data/)")
@@ -51,8 +52,8 @@ def _study(asked: argparse.Namespace) -> int:
         print("Another `make study` is at work in this folder; wait for it, or stop it.", file=sys.stderr)
         return 2
     started = time.monotonic()
-    # Runs share a processor core by core; a GPU is given to one run at a time.
-    gpu = ["--resources", "gpu=1"] if shutil.which("nvidia-smi") else []
+    # Runs share a processor core by core, and a GPU as many at a time as were asked for.
+    gpu = ["--resources", f"gpu={asked.gpu_runs}"] if shutil.which("nvidia-smi") else []
     command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), *gpu, "--keep-going", "--rerun-incomplete",
                "--nolock", "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
     status = subprocess.run(command, cwd=records.ROOT).returncode

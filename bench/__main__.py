@@ -74,14 +74,15 @@ def mask_rates() -> dict:
     return found
 
 
-def step_costs(device: str, measured: dict) -> list[dict]:
-    """Floor, measured step and plain step of both generators at three sizes."""
+def step_costs(device: str) -> list[dict]:
+    """Floor, measured step and plain step of both generators at three sizes; the machine's rates just before each."""
     found = []
     for size in (64, 128, 256):
         batch = 64 if device == "cuda" else {64: 64, 128: 32, 256: 8}[size]
         for name, experiment in (("context encoder", PUBLISHED), ("the study's", RECIPE)):
             run = run_of(asked_for(experiment, size, batch, device=device))
             plain = run_of(asked_for(experiment, size, batch, device=device, precision="fp32", layout="contiguous"))
+            measured = floor.rates(device)
             ours, theirs, drawn = alternate([run.step, lambda plain=plain: rivals.plain_step(plain), run.batch], device)
             ledger = floor.of_step(run.step, weights_of(run), measured)
             found.append({
@@ -227,7 +228,7 @@ def main(limit: float = 90.0) -> None:
         for key, value in measured.items()), flush=True)
     found = {"device": device, "machine": machine(device), "torch": torch.__version__,
              "rates": {key if key == "copy" else f"{key[0]} {str(key[1])[6:]}": value for key, value in measured.items()},
-             "masks": mask_rates(), "steps": step_costs(device, measured), "original": against_the_original(device),
+             "masks": mask_rates(), "steps": step_costs(device), "original": against_the_original(device),
              "memory": memory(device), "starts": starts(), "telea": to_teleas_quality(device, limit)}
     found["seconds"] = time.perf_counter() - began
     name = "".join(letter if letter.isalnum() else "-" for letter in found["machine"].lower()).replace("--", "-")

@@ -260,7 +260,7 @@ class _Run:
         with self.autocast():
             output = self.generator(networks.fill_holes(truth, mask, asked.fill), mask)
         output = output.float()
-        composite = truth * (1 - mask) + output * mask
+        composite = torch.where(mask > 0, output, truth)
         # VGG-19 is the dearest part of a step with style in it: it sees each picture once, for whoever asks.
         with self.autocast():
             ours, theirs = (self.vgg(composite), self.vgg(truth)) if self.vgg else ([], [])

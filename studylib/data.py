@@ -60,6 +60,11 @@ class Curation:
     pairs: torch.Tensor
     ranking: list[tuple[str, str, int]]
 
+    def artists(self, part: str) -> list[str]:
+        """The artist of each picture of "train" or "validation", in the tensor's order."""
+        by_name = {row["name"]: row["artist"] for row in self.manifest}
+        return [by_name[name] for name in (self.train_names if part == "train" else self.validation_names)]
+
 
 def curate(*, source: str = "atelier", subject: str = "paintings", data_root: str | Path = "data", size: int = 64,
            train: int = 1000, validation: int = 100, seed: int = 0, artist: str = "pierre-auguste-renoir",

@@ -227,6 +227,90 @@ def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], label: st
     return figure
 
 
+def waterfall(rungs: dict[str, dict[str, list[float]]], marks: dict[str, dict[str, float]], columns: int = 4) -> Figure | None:
+    """What each rung of a ladder changes, a panel a mask family: a bar leads from the mean before to the mean after.
+
+    Args:
+        rungs: {rung: {family: a value in dB for each picture}}, from the first to the last.
+        marks: {family: {method: mean}}, shown as upright lines in the methods' colours.
+    """
+    if len(rungs) < 2:
+        print("Fewer than two rungs have been run.")
+        return None
+    families, names = list(next(iter(rungs.values()))), list(rungs)
+    rows = -(-len(families) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(7.2, rows * (0.6 + 0.2 * len(names)) + 0.5), squeeze=False, sharey=True)
+    for axis in axes.flat[len(families):]:
+        axis.set_axis_off()
+    for axis, family in zip(axes.flat, families, strict=False):
+        means = [float(np.mean(rungs[name][family])) for name in names]
+        axis.plot(means[0], 0, "o", color="#555555", markersize=4)
+        for place, (before, after) in enumerate(pairwise(names), 1):
+            change, low, high = intervals.difference(rungs[after][family], rungs[before][family])
+            shade = "#BBBBBB" if low <= 0 <= high else "#009E73" if change > 0 else "#CC3311"
+            axis.barh(place, change, left=means[place - 1], height=0.62, color=shade)
+            axis.plot([means[place - 1] + low, means[place - 1] + high], [place, place], color="#333333", linewidth=1)
+            axis.plot([means[place - 1]] * 2, [place - 1, place], color="#999999", linewidth=0.6)
+        for method, mean in marks.get(family, {}).items():
+            axis.axvline(mean, color=colour(method), linewidth=1.2, linestyle="--",
+                         label=method if family == families[0] else None)
+        axis.set_title(family)
+        axis.grid(axis="y", visible=False)
+    axes[0, 0].set_yticks(range(len(names)), names)
+    axes[0, 0].invert_yaxis()
+    for axis in axes[:, 0]:
+        axis.tick_params(axis="y", labelsize=8)
+    figure.supxlabel("mean hole PSNR (dB); green: better, red: worse, grey: not told apart; line: 95 % interval of the change",
+                     fontsize=9)
+    figure.legend(loc="outside upper right", ncols=4)
+    return figure
+
+
+def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -> Figure | None:
+    """A heat map with its numbers, rows and columns by name; blue is above 0, red below; a missing cell stays white."""
+    if not cells:
+        print("No arm has been run.")
+        return None
+    rows, columns = list(cells), list(dict.fromkeys(name for row in cells.values() for name in row))
+    values = np.array([[cells[row].get(column, np.nan) for column in columns] for row in rows], dtype=float)
+    reach = max(1.0, float(np.nanmin([np.nanmax(np.abs(values)), 6.0])))
+    figure, axis = plt.subplots(figsize=(width, 1.0 + 0.34 * len(rows)))
+    image = axis.imshow(values, cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            axis.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=8.5,
+                      color="white" if abs(value) > 0.62 * reach else "black")
+    axis.set_xticks(range(len(columns)), columns, rotation=30 if max(map(len, columns)) > 9 else 0, ha="center")
+    axis.set_yticks(range(len(rows)), rows)
+    axis.grid(False)
+    axis.spines[:].set_visible(False)
+    axis.tick_params(length=0)
+    figure.colorbar(image, ax=axis, label=label, shrink=0.9)
+    return figure
+
+
+def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: str, ylabel: str, *,
+           log: bool = False) -> Figure | None:
+    """Named lines of (x, mean, low, high) with their intervals."""
+    if not lines:
+        print("No arm has been run.")
+        return None
+    figure, axis = plt.subplots(figsize=(7.2, 3.0))
+    for place, (name, points) in enumerate(lines.items()):
+        x, mean, low, high = np.array(points, dtype=float).T
+        shade = [colour("this model"), *_MORE][place % 7]
+        axis.plot(x, mean, marker="o", markersize=4, color=shade, label=name)
+        axis.fill_between(x, low, high, color=shade, alpha=0.15, linewidth=0)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    if log:
+        axis.set_xscale("log")
+        ticks = sorted({point[0] for points in lines.values() for point in points})
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.minorticks_off()
+    axis.legend()
+    return figure
+
+
 def ranking(groups: list[tuple[str, str, int]], top: int = 12) -> Figure:
     """The largest groups of one artist in one style, the first one marked: (artist, style, count)."""
     groups = groups[:top]
@@ -309,6 +393,36 @@ def heat_maps(maps: dict[str, np.ndarray], label: str, columns: int = 4) -> Figu
         axis.set_title(name)
     figure.colorbar(image, ax=axes, shrink=0.8, label=label)
     return figure
+
+
+def gradient_map(values: np.ndarray) -> Figure:
+    """Where the loss's gradient reaches the output, (H, W) relative to its largest value, and the original's test circle."""
+    figure, axis = plt.subplots(figsize=(3.6, 3.0))
+    image = axis.imshow(values, vmin=0, vmax=1, cmap="magma", extent=(0, 1, 1, 0))
+    angle = np.linspace(0, 2 * np.pi, 200)
+    axis.plot(0.5 + 20 / 128 * np.cos(angle), 0.5 + 20 / 128 * np.sin(angle), ":", color="white", linewidth=1.5)
+    axis.set_axis_off()
+    figure.colorbar(image, ax=axis, label="mean size of the gradient, relative")
+    return figure
+
+
+def coarse(values: np.ndarray, side: int = 32) -> list[list[float]]:
+    """A square map averaged over blocks to `side` x `side` numbers of three digits, small enough for a record."""
+    block = len(values) // side
+    blocks = values[:block * side, :block * side].reshape(side, block, side, block)
+    return [[round(float(value), 3) for value in row] for row in blocks.mean((1, 3))]
+
+
+def by_artist(elsewhere: dict[str, dict], methods: list[str]) -> list[tuple]:
+    """Rows of what a record has `elsewhere`: subject, artist, number of pictures, mean and interval of each hole PSNR."""
+    rows = []
+    for subject, tested in elsewhere.items():
+        for artist in dict.fromkeys(tested["artist"]):
+            own = [index for index, name in enumerate(tested["artist"]) if name == artist]
+            values = ([tested["metrics"][method]["psnr"][index] for index in own] for method in methods)
+            means = ("{:.2f} [{:.2f}, {:.2f}]".format(*intervals.interval(value)) for value in values)
+            rows.append((subject, artist, len(own), *means))
+    return rows
 
 
 def keep(record: str, **named: Figure | None) -> dict[str, str]:

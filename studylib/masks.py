@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
-FAMILIES = ("perlin", "circle", "box", "strokes", "irregular", "cracks")
+FAMILIES = ("perlin", "circle", "box", "strokes", "irregular", "cracks", "craquelure")
 
 # The usual hole-ratio buckets of inpainting papers (Liu et al. 2018), in parts of the picture.
 BUCKETS = ((0.01, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6))
@@ -28,15 +29,16 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
         size: side in pixels.
         hole: (low, high); each mask's hole ratio is drawn uniformly between them and met to within 1 % of the picture
             (boxes of a picture smaller than 48 pixels: 2 %).
-        folder: for `irregular`, a folder of PNG masks, white = hole (Liu et al. 2018), drawn with rotation, flip and
-            scale. Without one, procedural stand-ins of the same kind are drawn: smooth blobs joined by thick strokes.
+        folder: holds PNG masks, white = hole: `nvidia/*.png` for `irregular` (Liu et al. 2018) and `craquelure*.png` for
+            `craquelure` (maps of cracks in real paintings), drawn with rotation, flip and scale. Without a folder
+            procedural stand-ins are drawn: smooth blobs joined by thick strokes, and `cracks`.
 
     Returns:
         (count, 1, size, size) float32, 1 in the hole.
 
     Raises:
         ValueError: an unknown family, an impossible count, size or hole.
-        FileNotFoundError: `folder` holds no PNG file.
+        FileNotFoundError: `folder` holds no such PNG file.
     """
     if family not in FAMILIES:
         raise ValueError(f"family {family!r}: expected one of {', '.join(FAMILIES)}.")
@@ -60,10 +62,14 @@ def _holes(family: str, draw: "Draws", size: int, hole: tuple[float, float] | No
     if family == "box":
         return _box(draw, size, ratio)
     if family == "irregular" and folder:
-        score, level = _from_folder(draw, size, Path(folder)), 0.0
+        score, level = _from_folder(draw, size, Path(folder) / "nvidia"), 0.0
+    elif family == "craquelure" and folder:
+        # The maps' cracks are a hair wide; they are widened until they take up 1 to 6 % of the picture.
+        ratio = 0.01 + 0.05 * draw(1)[:, 0] if ratio is None else ratio
+        score, level = -_from_maps(draw, size, Path(folder)), 0.0
     else:
         score, level = {"perlin": _perlin, "circle": _circle, "strokes": _strokes, "irregular": _blobs,
-                        "cracks": _cracks}[family](draw, size, ratio)
+                        "cracks": _cracks, "craquelure": _cracks}[family](draw, size, ratio)
     # In place the comparison stays in float32, which is several times as fast as by way of bool.
     return score.gt_(level) if ratio is None else _highest(score, ratio)
 
@@ -310,35 +316,75 @@ def _cracks(draw: Draws, size: int, ratio: torch.Tensor | None) -> tuple[torch.T
 
 def _from_folder(draw: Draws, size: int, folder: Path) -> torch.Tensor:
     """Signed distances, positive in the hole, of files drawn from a folder, rotated, flipped and scaled: (N, size, size)."""
-    distances = _signed_distances(folder.resolve(), 256, draw.device)
+    fields = _signed_distances(folder.resolve(), draw.device)
     which, angle, flip, scale = draw(4).T
-    angle, scale = 2 * math.pi * angle, 0.8 + 0.4 * scale
-    mirror = torch.where(flip < 0.5, -1.0, 1.0)
-    turn = torch.stack([angle.cos() * scale * mirror, -angle.sin() * scale, torch.zeros_like(angle),
-                        angle.sin() * scale * mirror, angle.cos() * scale, torch.zeros_like(angle)], 1).view(-1, 2, 3)
-    chosen = distances[(which * len(distances)).long()]
-    grid = torch.nn.functional.affine_grid(turn, [len(which), 1, size, size], align_corners=False)
-    moved = torch.nn.functional.grid_sample(chosen, grid, padding_mode="reflection", align_corners=False)
-    return moved[:, 0]
+    turn = _turn(angle, flip, 0.8 + 0.4 * scale, torch.zeros_like(angle), torch.zeros_like(angle))
+    grid = F.affine_grid(turn, [len(which), 1, size, size], align_corners=False)
+    return F.grid_sample(fields[(which * len(fields)).long()], grid, padding_mode="reflection", align_corners=False)[:, 0]
+
+
+def _from_maps(draw: Draws, size: int, folder: Path) -> torch.Tensor:
+    """Distances to the nearest crack of maps drawn from a folder: squares of a third to two thirds of a map's height at any
+    place and angle, flipped: (N, size, size)."""
+    fields = _crack_distances(folder.resolve(), draw.device)
+    which, angle, flip, scale, down, right = draw(6).T
+    out = []
+    for index, (height, width) in enumerate(field.shape[-2:] for field in fields):
+        reach = 0.3 + 0.35 * scale  # of the height, so that a square at any angle fits
+        room_y, room_x = (1 - reach * math.sqrt(2)).clamp(min=0), (1 - reach * math.sqrt(2) * height / width).clamp(min=0)
+        turn = _turn(angle, flip, reach, (2 * right - 1) * room_x, (2 * down - 1) * room_y, height / width)
+        chosen = ((which * len(fields)).long() == index).nonzero()[:, 0]
+        grid = F.affine_grid(turn[chosen], [len(chosen), 1, size, size], align_corners=False)
+        out.append((chosen, F.grid_sample(fields[index].expand(len(chosen), -1, -1, -1), grid, align_corners=False)[:, 0]))
+    chosen, distances = (torch.cat(part) for part in zip(*out, strict=True))
+    return distances[chosen.argsort()]
+
+
+def _turn(angle: torch.Tensor, flip: torch.Tensor, scale: torch.Tensor, x: torch.Tensor, y: torch.Tensor,
+          aspect: float = 1.0) -> torch.Tensor:
+    """The affine maps of `affine_grid`, (N, 2, 3): turned by 2 pi angle, mirrored where flip < 0.5, scaled, moved to (x, y).
+
+    aspect: height over width of what is read from, so that squares stay squares.
+    """
+    angle, mirror = 2 * math.pi * angle, torch.where(flip < 0.5, -1.0, 1.0)
+    return torch.stack([angle.cos() * scale * mirror * aspect, -angle.sin() * scale * aspect, x,
+                        angle.sin() * scale * mirror, angle.cos() * scale, y], 1).view(-1, 2, 3)
 
 
 @lru_cache(maxsize=4)
-def _signed_distances(folder: Path, side: int, device: torch.device) -> torch.Tensor:
+def _signed_distances(folder: Path, device: torch.device) -> torch.Tensor:
+    """(files, 1, 256, 256), positive in the hole."""
     import cv2
 
-    files = sorted(folder.glob("*.png"))
-    if not files:
-        raise FileNotFoundError(f"{folder}: no PNG masks there; expected a folder of irregular masks, white = hole. "
-                                "Without one, an empty `mask_root` draws procedural stand-ins.")
     fields = []
-    for file in files:
-        grey = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE)
-        if grey is None:
-            raise ValueError(f"{file}: is not a picture; expected a PNG mask, white = hole.")
-        hole = (cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
+    for grey in _greys(folder, "*.png"):
+        hole = (cv2.resize(grey, (256, 256), interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
         inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (hole, 1 - hole))
         fields.append(torch.from_numpy(inside - outside))
     return torch.stack(fields).unsqueeze(1).to(device)
+
+
+@lru_cache(maxsize=4)
+def _crack_distances(folder: Path, device: torch.device) -> list[torch.Tensor]:
+    """For each map (1, 1, H, W): pixels to the nearest crack."""
+    import cv2
+
+    maps = [cv2.distanceTransform((grey <= 127).astype(np.uint8), cv2.DIST_L2, 5) for grey in _greys(folder, "craquelure*.png")]
+    return [torch.from_numpy(field)[None, None].to(device) for field in maps]
+
+
+def _greys(folder: Path, pattern: str) -> list[np.ndarray]:
+    import cv2
+
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise FileNotFoundError(f"{folder / pattern}: there are no such masks; expected PNG files, white = hole. With an empty "
+                                "`mask_root` procedural stand-ins are drawn.")
+    read = [cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE) for file in files]
+    for file, grey in zip(files, read, strict=True):
+        if grey is None:
+            raise ValueError(f"{file}: is not a picture; expected a PNG mask, white = hole.")
+    return read
 
 
 # Ken Perlin's permutation and the x, y parts of his 16 gradients, as in `noise`.

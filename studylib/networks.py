@@ -169,6 +169,22 @@ class StyleDiscriminator(nn.Module):
         return torch.stack(logits, 1).unsqueeze(-1)
 
 
+def generator(kind: str, *, size: int, width: int, **options) -> ContextEncoder | UNet:
+    """A generator by its name in the parameters, "context_encoder" or "unet"; options as for the two classes."""
+    return ContextEncoder(size, **options) if kind == "context_encoder" else UNet(width, **options)
+
+
+def described(about: dict[str, str]) -> ContextEncoder | UNet:
+    """The generator that a weight file's metadata describe, its weights still at their random start.
+
+    Raises:
+        KeyError, ValueError: the metadata are not those that a training writes.
+    """
+    switch = {"True": True, "False": False}
+    return generator(about["generator"], size=int(about["size"]), width=int(about["width"]), norm=about["norm"],
+                     mask_input=switch[about["mask_input"]], skips=switch[about["skips"]])
+
+
 def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
     """The picture with something in its holes, for a generator to start from.
 
@@ -192,8 +208,14 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
     return picture + filling * mask
 
 
-def inpainter(generator: nn.Module, fill: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """A method with the signature that all methods have: (pictures in [-1, 1], masks) -> composites in [-1, 1]."""
+def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """A method with the signature that all methods have: (pictures in [-1, 1], masks) -> composites in [-1, 1].
+
+    flips: the mean of what the generator gives for the picture and for its mirror image.
+    """
+
+    def paint(picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return generator(fill_holes(picture, mask, fill), mask).clamp(-1, 1)
 
     @torch.no_grad()
     def method(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
@@ -202,7 +224,9 @@ def inpainter(generator: nn.Module, fill: str) -> Callable[[torch.Tensor, torch.
         parts = []
         for picture, mask in zip(pictures.split(32), masks.split(32), strict=True):
             picture, mask = picture.to(device), mask.to(device)
-            output = generator(fill_holes(picture, mask, fill), mask).clamp(-1, 1)
+            output = paint(picture, mask)
+            if flips:
+                output = (output + paint(picture.flip(3), mask.flip(3)).flip(3)) / 2
             parts.append(torch.where(mask > 0, output, picture).to(pictures.device))
         return torch.cat(parts)
 
@@ -253,7 +277,7 @@ class _Expand(nn.Linear):
 
 
 def _spread(x: torch.Tensor) -> torch.Tensor:
-    """(N, 4 C, H, W) -> (N, C, 2 H, 2 W): pixel shuffle (Shi et al. 2016) with a pixel's four parts in row, column, channel order.
+    """(N, 4 C, H, W) -> (N, C, 2 H, 2 W): pixel shuffle (Shi et al. 2016), the four parts in row, column, channel order.
 
     Where channels lie last, whole runs of C move at once: three times as fast as `F.pixel_shuffle`, whose order is channel first.
     """

@@ -49,7 +49,7 @@ class Parameters(BaseModel):
     train_hole: list[float] = Field([], description="hole ratio [low, high] while training; empty: the family's own")
     fixed_mask: bool = Field(False, description="one single mask for the whole training, as the original did")
     test_masks: list[Family] = Field(["perlin", "circle"], description="families the trained model is tested on")
-    mask_root: str = Field("", description="folder of irregular masks; empty: procedural stand-ins")
+    mask_root: str = Field("", description="folder of real masks and cracks; empty: procedural stand-ins")
 
     generator: Literal["context_encoder", "unet"] = Field("unet", description="the original's network, or the study's")
     width: int = Field(32, ge=4, le=512, description="channels of the study's generator at its finest scale")
@@ -84,6 +84,9 @@ class Parameters(BaseModel):
     compile: bool = Field(False, description="compile the networks; pays, if at all, in long runs on a GPU")
     threads: int = Field(0, ge=0, le=256, description="processor threads; 0: as the environment says (the batch: 1 a run)")
     validate_every: int = Field(0, ge=0, description="updates between validations; 0: a tenth of the run")
+    start: str = Field("", description="file of weights to start from, relative to the repository; empty: a random start")
+    flips: bool = Field(False, description="test with the mean over a picture and its mirror image")
+    also_test: list[Literal["paintings", "faces", "mixture"]] = Field([], description="other subjects to test on")
     keep_weights: bool = Field(False, description="write the generator's weights beside the record")
 
 

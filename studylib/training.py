@@ -5,6 +5,7 @@ run. A checkpoint is continued only by the same parameters, pictures and code.
 """
 
 import contextlib
+import copy
 import ctypes
 import time
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from studylib import losses, masks, metrics, networks, records, vgg
+from studylib import losses, masks, metrics, networks, records, restoration, vgg
 from studylib.parameters import ParameterError, Parameters
 
 # Seeds of the study's mask streams, apart from each other and from any run's own seed.
@@ -41,6 +42,8 @@ class Trained:
     seconds: float
     history: dict[str, list[float]] = field(default_factory=dict)
     validation: list[tuple[int, float]] = field(default_factory=list)
+    fit: list[tuple[int, float]] = field(default_factory=list)
+    flips: bool = False
 
     def curves(self, points: int = 200) -> dict[str, list[float]]:
         """The loss curves as means over at most `points` windows of updates; "update" holds each window's last update."""
@@ -52,7 +55,7 @@ class Trained:
     @property
     def inpaint(self):
         """The method: (pictures, masks) -> composites."""
-        return networks.inpainter(self.generator, self.fill)
+        return networks.inpainter(self.generator, self.fill, flips=self.flips)
 
 
 def device_of(asked: Parameters) -> str:
@@ -128,15 +131,29 @@ def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | N
     """Generator, discriminator and style discriminator (None where not asked for), started from the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(asked.seed)
-        options = {"mask_input": asked.mask_input, "skips": asked.skips, "norm": asked.norm}
-        if asked.generator == "context_encoder":
-            generator = networks.ContextEncoder(asked.size, **options)
-        else:
-            generator = networks.UNet(asked.width, **options)
+        generator = networks.generator(asked.generator, size=asked.size, width=asked.width, mask_input=asked.mask_input,
+                                       skips=asked.skips, norm=asked.norm)
         discriminator = {"none": lambda: None, "patch": lambda: networks.PatchDiscriminator(asked.width),
                          "context_encoder": lambda: networks.ContextDiscriminator(asked.size)}[asked.discriminator]()
         style = networks.StyleDiscriminator() if asked.style_in in ("discriminator", "both") else None
     return generator, discriminator, style
+
+
+def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
+    """The weights that a run starts from.
+
+    Raises:
+        ParameterError: there is no such file, or it holds another generator's weights.
+    """
+    path = records.ROOT / Path(asked.start).expanduser()
+    try:
+        given, _ = restoration.load(path)
+    except (FileNotFoundError, ValueError) as problem:
+        raise ParameterError(f"start = {asked.start!r}: {problem}") from None
+    ours, theirs = build(asked)[0].state_dict(), given.state_dict()
+    if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
+        raise ParameterError(f"start = {asked.start!r}: holds the weights of another generator than this run's.")
+    return theirs
 
 
 def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *, data_hash: str = "") -> Trained:
@@ -166,7 +183,29 @@ def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *
             run.save()
     bar.close()
     run.seconds = time.monotonic() - started
-    return Trained(run.averaged or run.generator, asked.fill, run.update, run.seconds, run.history, run.validation)
+    return Trained(run.averaged or run.generator, asked.fill, run.update, run.seconds, run.history, run.validation, run.fit,
+                   asked.flips)
+
+
+def gradient_map(asked: Parameters, generator: nn.Module, pictures: torch.Tensor, updates: int = 20) -> torch.Tensor:
+    """Where the reconstruction loss reaches the generator's output: (size, size), relative to its largest value.
+
+    The mean size of the gradient at each pixel of the output, over the masks of the first updates.
+
+    Args:
+        pictures: (N, 3, size, size) uint8; the first `batch` are looked at.
+    """
+    device = device_of(asked)
+    truth = pictures[:asked.batch].to(device).float() / 127.5 - 1
+    total = torch.zeros(asked.size, asked.size, device=device)
+    for update in range(updates):
+        holes = training_masks(asked, len(truth), start=update * asked.batch, device=device)
+        with torch.no_grad():
+            output = generator(networks.fill_holes(truth, holes, asked.fill), holes).float()
+        output.requires_grad_(True)
+        loss = losses.reconstruction(output, truth, holes, asked.reconstruction, asked.reconstruction_over)
+        total += torch.autograd.grad(loss, output)[0].abs().mean((0, 1))
+    return (total / total.max().clamp(min=1e-12)).cpu()
 
 
 def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
@@ -178,7 +217,7 @@ def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
     path = Path(asked.record).with_suffix(".safetensors")
     state = {name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
              for name, value in trained.generator.state_dict().items()}
-    about = {name: str(getattr(asked, name)) for name in ("generator", "width", "mask_input", "skips", "norm", "fill")}
+    about = {name: str(getattr(asked, name)) for name in ("generator", "size", "width", "mask_input", "skips", "norm", "fill")}
     records.write_atomic(path, save(state, about))
     return {path.name: records.sha256(path)}
 
@@ -189,7 +228,8 @@ def forget(asked: Parameters, data_hash: str = "") -> None:
 
 
 def _checkpoint(asked: Parameters, data_hash: str) -> Path:
-    key = records.digest([asked.model_dump(exclude={"record", "keep_weights"}), data_hash, records.source_hash()])
+    start = records.sha256(records.ROOT / Path(asked.start).expanduser()) if asked.start else ""
+    key = records.digest([asked.model_dump(exclude={"record", "keep_weights"}), start, data_hash, records.source_hash()])
     return records.cache_folder() / "checkpoints" / f"{key[:32]}.pt"
 
 
@@ -203,21 +243,25 @@ class _Run:
         _hold_memory()
         self.dtype = precision_of(asked, self.device)
         self.layout = getattr(torch, {"contiguous": "contiguous_format"}.get(asked.layout, asked.layout))
+        start = start_of(asked) if asked.start else None
         self.path = _checkpoint(asked, data_hash)
         self.pictures = pictures.to(self.device)
-        self.seen = validation[:32].float() / 127.5 - 1
-        self.seen_masks = training_masks(asked, len(self.seen), start=1 << 30, device="cpu")
+        self.seen, self.known = (part[:32].float() / 127.5 - 1 for part in (validation, pictures))
+        self.seen_masks = training_masks(asked, 32, start=1 << 30, device="cpu")
         self.planned = planned_updates(asked, len(pictures))
         self.update, self.seconds = 0, 0.0
         self.order: tuple[int, torch.Tensor] | None = None
         self.history = {name: [] for name in _CURVES}
         self.losses: list[torch.Tensor] = []
         self.validation: list[tuple[int, float]] = []
+        self.fit: list[tuple[int, float]] = []
         self.generator, self.discriminator, self.style = (
             network and network.to(self.device, memory_format=self.layout) for network in build(asked))
+        if start:
+            self.generator.load_state_dict(start)
         self.averaged = self.pairs = None
         if asked.ema:
-            self.averaged = build(asked)[0].to(self.device, memory_format=self.layout).requires_grad_(False)
+            self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
         if asked.compile:
             for network in (self.generator, self.discriminator):
                 network and network.compile()
@@ -347,10 +391,15 @@ class _Run:
             ours.copy_(theirs)
 
     def validate(self) -> float:
-        """Mean hole PSNR, dB, on the first validation pictures with masks like those of the training."""
-        composites = networks.inpainter(self.averaged or self.generator, self.asked.fill)(self.seen, self.seen_masks)
-        value = metrics.hole_psnr(composites, self.seen, self.seen_masks).mean().item()
-        self.validation.append((self.update, round(value, 4)))
+        """Mean hole PSNR, dB, on the first validation pictures, and noted beside it that on the first training pictures.
+
+        The masks are like those of the training, and the same for both.
+        """
+        fill = networks.inpainter(self.averaged or self.generator, self.asked.fill)
+        for pictures, curve in ((self.known, self.fit), (self.seen, self.validation)):
+            holes = self.seen_masks[:len(pictures)]
+            value = metrics.hole_psnr(fill(pictures, holes), pictures, holes).mean().item()
+            curve.append((self.update, round(value, 4)))
         return value
 
     def networks(self) -> dict[str, nn.Module]:
@@ -361,7 +410,8 @@ class _Run:
     def save(self) -> None:
         state = {"networks": {name: network.state_dict() for name, network in self.networks().items()},
                  "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
-                 "update": self.update, "seconds": self.seconds, "history": self.history, "validation": self.validation}
+                 "update": self.update, "seconds": self.seconds, "history": self.history, "validation": self.validation,
+                 "fit": self.fit}
         records.write_atomic(self.path, lambda file: torch.save(state, file))
 
     def resume(self) -> None:
@@ -373,7 +423,7 @@ class _Run:
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
         self.update, self.seconds, self.history = state["update"], state["seconds"], state["history"]
-        self.validation = [tuple(point) for point in state["validation"]]
+        self.validation, self.fit = ([tuple(point) for point in state[name]] for name in ("validation", "fit"))
 
 
 def _hold_memory() -> None:

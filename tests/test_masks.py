@@ -15,12 +15,18 @@ every_family = pytest.mark.parametrize("family", masks.FAMILIES)
 
 @pytest.fixture
 def folder(tmp_path):
-    """Three masks of irregular holes, white = hole."""
+    """Three masks of irregular holes and two maps of cracks of different sizes, white = hole."""
+    (tmp_path / "nvidia").mkdir()
     for number in range(3):
         grey = np.zeros((100, 100), np.uint8)
         cv2.circle(grey, (30 + 15 * number, 40), 20, 255, -1)
         cv2.line(grey, (0, 80), (99, 60 + 10 * number), 255, 6)
-        cv2.imwrite(str(tmp_path / f"{number}.png"), grey)
+        cv2.imwrite(str(tmp_path / "nvidia" / f"{number}.png"), grey)
+    for number in range(2):
+        grey = np.zeros((200, 300 + 40 * number), np.uint8)
+        for place in range(10, 300, 35):
+            cv2.line(grey, (place, 0), (place - 8, 199), 255, 1)
+        cv2.imwrite(str(tmp_path / f"craquelure-{number}.png"), grey)
     return tmp_path
 
 
@@ -134,29 +140,41 @@ def test_a_box_is_one_rectangle():
         assert torch.equal(mask, mask.amax(1, keepdim=True) * mask.amax(0, keepdim=True))
 
 
-def test_irregular_masks_come_from_the_folder(folder):
-    first = masks.sample("irregular", 8, 64, seed=1, folder=folder)
+@pytest.mark.parametrize("family", ["irregular", "craquelure"])
+def test_masks_come_from_the_folder(folder, family):
+    first = masks.sample(family, 8, 64, seed=1, folder=folder)
     assert set(first.unique().tolist()) == {0.0, 1.0}
-    assert torch.equal(masks.sample("irregular", 3, 64, seed=1, folder=str(folder), start=4), first[4:7])
+    assert torch.equal(masks.sample(family, 3, 64, seed=1, folder=str(folder), start=4), first[4:7])
     assert len(first.flatten(1).unique(dim=0)) == 8
-    assert not torch.equal(first, masks.sample("irregular", 8, 64, seed=1))
-    ratio = masks.sample("irregular", 8, 64, seed=1, folder=folder, hole=(0.2, 0.3)).mean((1, 2, 3))
+    assert not torch.equal(first, masks.sample(family, 8, 64, seed=1))
+    ratio = masks.sample(family, 8, 64, seed=1, folder=folder, hole=(0.2, 0.3)).mean((1, 2, 3))
     assert ratio.min() > 0.19
     assert ratio.max() < 0.31
 
 
+def test_real_cracks_are_thin_and_few(folder):
+    found = masks.sample("craquelure", 12, 64, seed=3, folder=folder)
+    assert found.mean((1, 2, 3)).min() > 0.009
+    assert found.mean((1, 2, 3)).max() < 0.061
+    deep = torch.nn.functional.avg_pool2d(found, 7, 1) > 0.99  # no 7x7 block lies wholly in a crack
+    assert not deep.any()
+
+
 def test_white_is_the_hole(tmp_path):
-    cv2.imwrite(str(tmp_path / "mostly_hole.png"), np.pad(np.full((90, 90), 255, np.uint8), 5))
+    (tmp_path / "nvidia").mkdir()
+    cv2.imwrite(str(tmp_path / "nvidia" / "mostly_hole.png"), np.pad(np.full((90, 90), 255, np.uint8), 5))
     assert masks.sample("irregular", 4, 64, seed=0, folder=tmp_path).mean() > 0.6
 
 
-def test_a_folder_without_masks_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name}: no PNG masks"):
-        masks.sample("irregular", 1, 64, seed=0, folder=tmp_path)
+@pytest.mark.parametrize(("family", "pattern"), [("irregular", r"nvidia/\*\.png"), ("craquelure", r"craquelure\*\.png")])
+def test_a_folder_without_masks_is_named(tmp_path, family, pattern):
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path.name}/{pattern}: there are no such masks"):
+        masks.sample(family, 1, 64, seed=0, folder=tmp_path)
 
 
 def test_a_file_that_is_no_picture_is_named(tmp_path):
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+    (tmp_path / "nvidia").mkdir()
+    (tmp_path / "nvidia" / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"broken\.png: is not a picture"):
         masks.sample("irregular", 1, 64, seed=0, folder=tmp_path)
 

@@ -1,0 +1,98 @@
+"""`inpaint` fills holes in pictures of any size, leaves the rest alone, and refuses what it cannot use with a sentence."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from studylib import networks, restoration, training
+from studylib.parameters import check
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """A file as a training writes it, of a small generator whose last layer is not zero."""
+    asked = check({"width": 8, "keep_weights": True, "record": str(tmp_path / "small.json")})
+    torch.manual_seed(0)
+    generator = networks.UNet(8)
+    torch.nn.init.normal_(generator.head.weight, 0, 0.1)
+    training.keep_weights(training.Trained(generator, "pull_push", 1, 0.0), asked)
+    return tmp_path / "small.safetensors"
+
+
+@pytest.fixture
+def scene():
+    torch.manual_seed(1)
+    return torch.rand(3, 3, 45, 70), (torch.rand(3, 1, 45, 70) < 0.3).float()
+
+
+def test_holes_are_filled_and_the_rest_is_untouched(weights, scene):
+    pictures, masks = scene
+    filled = restoration.inpaint(pictures, masks, weights)
+    hole = (masks > 0).expand_as(pictures)
+    assert torch.equal(filled[~hole], pictures[~hole])
+    assert not torch.equal(filled[hole], pictures[hole])
+    assert filled.min() >= 0
+    assert filled.max() <= 1
+    assert torch.equal(restoration.inpaint(pictures, masks > 0, str(weights)), filled)
+
+
+@pytest.mark.parametrize("garbage", [0.0, float("nan"), 1e9])
+def test_what_lies_in_the_hole_does_not_matter(weights, scene, garbage):
+    pictures, masks = scene
+    poisoned = torch.where(masks > 0, garbage, pictures)
+    assert torch.equal(restoration.inpaint(poisoned, masks, weights), restoration.inpaint(pictures, masks, weights))
+
+
+def test_a_mirror_image_is_filled_as_the_picture_is(weights, scene):
+    pictures, masks = scene
+    mirrored = restoration.inpaint(pictures.flip(3), masks.flip(3), weights).flip(3)
+    assert torch.allclose(mirrored, restoration.inpaint(pictures, masks, weights), atol=1e-5)
+
+
+def test_a_picture_without_a_hole_comes_back(weights, scene):
+    pictures, masks = scene
+    assert torch.equal(restoration.inpaint(pictures, torch.zeros_like(masks), weights), pictures)
+    assert restoration.inpaint(pictures[:0], masks[:0], weights).shape == (0, 3, 45, 70)
+
+
+def test_pictures_do_not_depend_on_their_neighbours(weights, scene, monkeypatch):
+    pictures, masks = scene
+    together = restoration.inpaint(pictures, masks, weights)
+    monkeypatch.setattr(restoration, "_TOGETHER", 1)
+    assert torch.allclose(restoration.inpaint(pictures, masks, weights), together, atol=1e-6)
+
+
+def test_float64_stays_float64(weights, scene):
+    pictures, masks = scene
+    filled = restoration.inpaint(pictures.double(), masks, weights)
+    assert filled.dtype == torch.float64
+    assert torch.equal(torch.where(masks > 0, 0, filled), torch.where(masks > 0, 0, pictures.double()))
+
+
+@pytest.mark.parametrize(("pictures", "masks", "sentence"), [
+    (torch.zeros(3, 20, 20), torch.zeros(1, 20, 20), "pictures of shape"),
+    (torch.zeros(1, 3, 20, 20, dtype=torch.uint8), torch.zeros(1, 1, 20, 20), "floating point"),
+    (torch.zeros(1, 3, 20, 20), torch.zeros(1, 1, 20, 21), "masks of shape"),
+    (torch.full((1, 3, 20, 20), 1.5), torch.zeros(1, 1, 20, 20), r"outside \[0, 1\]"),
+    (torch.full((1, 3, 20, 20), torch.nan), torch.zeros(1, 1, 20, 20), "not numbers"),
+    (torch.zeros(2, 3, 20, 20), torch.stack([torch.zeros(1, 20, 20), torch.ones(1, 20, 20)]), "mask 1 covers"),
+])
+def test_bad_input_ends_in_a_sentence(weights, pictures, masks, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        restoration.inpaint(pictures, masks, weights)
+
+
+def test_weights_that_are_none_are_named(tmp_path, scene):
+    with pytest.raises(FileNotFoundError, match=r"absent\.safetensors: there is no such file"):
+        restoration.inpaint(*scene, tmp_path / "absent.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
+    with pytest.raises(ValueError, match=r"text\.safetensors: does not hold the weights"):
+        restoration.inpaint(*scene, tmp_path / "text.safetensors")
+    save_file({"other": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(ValueError, match=r"other\.safetensors: does not hold the weights"):
+        restoration.inpaint(*scene, tmp_path / "other.safetensors")
+    about = {"generator": "unet", "size": "64", "width": "8", "mask_input": "True", "skips": "True", "norm": "none",
+             "fill": "mean"}
+    save_file({"other": torch.zeros(3)}, tmp_path / "odd.safetensors", about)
+    with pytest.raises(ValueError, match=r"odd\.safetensors: does not hold the weights"):
+        restoration.inpaint(*scene, tmp_path / "odd.safetensors")

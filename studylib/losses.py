@@ -23,10 +23,15 @@ def reconstruction(output: torch.Tensor, truth: torch.Tensor, where: torch.Tenso
     """Distance of `output` to `truth`, (N, 3, H, W), where the mask `where`, (N, 1, H, W), is 1.
 
     Args:
-        kind: "l1" or "l2" (squared).
-        over: "hole" divides by the number of values inside `where` (in the whole batch), "picture" by that of all values,
-            as the original did: its small holes then weigh as little as they are small.
+        kind: "l1", "l2" (squared), or "psnr": minus a fortieth of each picture's own PSNR in dB, averaged over the pictures
+            (Chen et al. 2021), so that small and easy holes weigh as much as large and hard ones; capped at 46 dB.
+        over: "hole" divides by the number of values inside `where` (in the whole batch; for "psnr" in each picture),
+            "picture" by that of all values, as the original did: its small holes then weigh as little as they are small.
     """
+    if kind == "psnr":
+        inside = where if over == "hole" else torch.ones_like(where)
+        error = ((output - truth).square() * where).sum((1, 2, 3)) / (inside.sum((1, 2, 3)) * output.shape[1]).clamp(min=1)
+        return (10 * torch.log10(error / 4 + 2.5e-5)).mean() / 40
     distance = (output - truth).abs() if kind == "l1" else (output - truth).square()
     total = (distance * where).sum()
     return total / (distance.numel() if over == "picture" else (where.sum() * output.shape[1]).clamp(min=1))

@@ -64,9 +64,7 @@ def _holes(family: str, draw: "Draws", size: int, hole: tuple[float, float] | No
     if family == "irregular" and folder:
         score, level = _from_folder(draw, size, Path(folder) / "nvidia"), 0.0
     elif family == "craquelure" and folder:
-        # The maps' cracks are a hair wide; they are widened until they take up 1 to 6 % of the picture.
-        ratio = 0.01 + 0.05 * draw(1)[:, 0] if ratio is None else ratio
-        score, level = -_from_maps(draw, size, Path(folder)), 0.0
+        score, level = _from_maps(draw, size, Path(folder)), 0.0
     else:
         score, level = {"perlin": _perlin, "circle": _circle, "strokes": _strokes, "irregular": _blobs,
                         "cracks": _cracks, "craquelure": _cracks}[family](draw, size, ratio)
@@ -324,20 +322,27 @@ def _from_folder(draw: Draws, size: int, folder: Path) -> torch.Tensor:
 
 
 def _from_maps(draw: Draws, size: int, folder: Path) -> torch.Tensor:
-    """Distances to the nearest crack of maps drawn from a folder: squares of a third to two thirds of a map's height at any
-    place and angle, flipped: (N, size, size)."""
+    """Cracks of maps drawn from a folder: squares of a third to two thirds of a map's height at any place and angle, flipped.
+
+    The maps' cracks are a hair wide; here they are 1.4 to 3.2 pixels: (N, size, size), positive on a crack.
+    """
     fields = _crack_distances(folder.resolve(), draw.device)
-    which, angle, flip, scale, down, right = draw(6).T
+    which, angle, flip, scale, down, right, breadth = draw(7).T
     out = []
-    for index, (height, width) in enumerate(field.shape[-2:] for field in fields):
+    number = (which * len(fields)).long()
+    for index in number.unique().tolist():
+        height, width = fields[index].shape[-2:]
         reach = 0.3 + 0.35 * scale  # of the height, so that a square at any angle fits
         room_y, room_x = (1 - reach * math.sqrt(2)).clamp(min=0), (1 - reach * math.sqrt(2) * height / width).clamp(min=0)
         turn = _turn(angle, flip, reach, (2 * right - 1) * room_x, (2 * down - 1) * room_y, height / width)
-        chosen = ((which * len(fields)).long() == index).nonzero()[:, 0]
+        chosen = (number == index).nonzero()[:, 0]
         grid = F.affine_grid(turn[chosen], [len(chosen), 1, size, size], align_corners=False)
-        out.append((chosen, F.grid_sample(fields[index].expand(len(chosen), -1, -1, -1), grid, align_corners=False)[:, 0]))
-    chosen, distances = (torch.cat(part) for part in zip(*out, strict=True))
-    return distances[chosen.argsort()]
+        away = F.grid_sample(fields[index].expand(len(chosen), -1, -1, -1), grid, align_corners=False)[:, 0]
+        half = ((0.7 + 0.9 * breadth) * reach * height / size)[chosen, None, None]
+        # Where no crack passes through the square, the place that is nearest to one is taken.
+        out.append((chosen, torch.maximum(half, away.amin((1, 2), keepdim=True) + 1) - away))
+    chosen, scores = (torch.cat(part) for part in zip(*out, strict=True))
+    return scores[chosen.argsort()]
 
 
 def _turn(angle: torch.Tensor, flip: torch.Tensor, scale: torch.Tensor, x: torch.Tensor, y: torch.Tensor,

@@ -92,20 +92,23 @@ class UNet(nn.Module):
 
     Args:
         width: channels at 1/2 of the side; 2, 4 and 4 times as many at 1/4, 1/8 and 1/16.
+        blocks: number of residual blocks at 1/2 of the side, on either side of the network; one fewer at each coarser
+            scale, at least one. Narrow holes are filled by the finest scale, so depth pays most there.
         mask_input, skips, norm: as for ContextEncoder.
     """
 
-    def __init__(self, width: int = 32, *, mask_input: bool = True, skips: bool = True, norm: str = "none"):
+    def __init__(self, width: int = 32, blocks: int = 1, *, mask_input: bool = True, skips: bool = True, norm: str = "none"):
         super().__init__()
         widths = [width, 2 * width, 4 * width, 4 * width]
         self.mask_input, self.skips = mask_input, skips
         self.stem = nn.Conv2d(4 * (3 + mask_input), width, 3, padding=1)
-        self.down = nn.ModuleList(_Residual(w, norm) for w in widths[:-1])
+        self.down, self.up = (
+            nn.ModuleList(nn.Sequential(*(_Residual(w, norm) for _ in range(max(1, blocks - scale))))
+                          for scale, w in enumerate(widths[:-1])) for _ in range(2))
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in pairwise(widths))
         self.bottom = nn.Sequential(*(_Residual(widths[-1], norm, dilation) for dilation in (1, 2, 4)))
         self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
         self.merge = nn.ModuleList(nn.Conv2d(2 * w if skips else w, w, 1) for w in widths[:-1])
-        self.up = nn.ModuleList(_Residual(w, norm) for w in widths[:-1])
         self.head = nn.Conv2d(width, 12, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -169,9 +172,9 @@ class StyleDiscriminator(nn.Module):
         return torch.stack(logits, 1).unsqueeze(-1)
 
 
-def generator(kind: str, *, size: int, width: int, **options) -> ContextEncoder | UNet:
+def generator(kind: str, *, size: int, width: int, blocks: int, **options) -> ContextEncoder | UNet:
     """A generator by its name in the parameters, "context_encoder" or "unet"; options as for the two classes."""
-    return ContextEncoder(size, **options) if kind == "context_encoder" else UNet(width, **options)
+    return ContextEncoder(size, **options) if kind == "context_encoder" else UNet(width, blocks, **options)
 
 
 def described(about: dict[str, str]) -> ContextEncoder | UNet:
@@ -181,8 +184,9 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
         KeyError, ValueError: the metadata are not those that a training writes.
     """
     switch = {"True": True, "False": False}
-    return generator(about["generator"], size=int(about["size"]), width=int(about["width"]), norm=about["norm"],
-                     mask_input=switch[about["mask_input"]], skips=switch[about["skips"]])
+    numbers = {name: int(about[name]) for name in ("size", "width", "blocks")}
+    return generator(about["generator"], **numbers, norm=about["norm"], mask_input=switch[about["mask_input"]],
+                     skips=switch[about["skips"]])
 
 
 def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
@@ -191,8 +195,9 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
     Args:
         picture: (N, 3, H, W) in [-1, 1]; what it holds inside the hole is not used.
         mask: (N, 1, H, W), 1 in the hole.
-        how: "white" (1.0, as the original did), "mean" (of the known pixels of each picture) or "pull_push" (weighted
-            averages of known pixels, coarse to fine; Gortler et al. 1996).
+        how: "white" (1.0, as the original did), "mean" (of the known pixels of each picture), "pull_push" (weighted
+            averages of known pixels, coarse to fine; Gortler et al. 1996) or "thin_plate" (the smoothest surface through
+            the known pixels, nearly: the biharmonic equation by a few steps of conjugate gradients at each scale).
     """
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
@@ -203,8 +208,10 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
         filling = picture.sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
     elif how == "pull_push":
         filling = _pull_push(picture, known)
+    elif how == "thin_plate":
+        filling = _thin_plate(picture.contiguous(), known).clamp(-1, 1)
     else:
-        raise ValueError(f"fill {how!r}: expected 'white', 'mean' or 'pull_push'.")
+        raise ValueError(f"fill {how!r}: expected 'white', 'mean', 'pull_push' or 'thin_plate'.")
     return picture + filling * mask
 
 
@@ -241,6 +248,43 @@ def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     coarse = _pull_push(*(F.avg_pool2d(F.pad(x, pad), 2) for x in (weighted, weight)))
     finer = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width]
     return weighted + (1 - weight) * finer
+
+
+def _thin_plate(weighted: torch.Tensor, weight: torch.Tensor, steps: int = 8) -> torch.Tensor:
+    """Where the weight is 0, the surface of least bending energy, the integral of its squared Laplacian, from coarse to fine.
+
+    Each scale starts from the one below and takes so many steps of conjugate gradients. Of broad holes that leaves the
+    smoothest part undone, which the coarser scales have done; there it lies closer to paintings than the exact solution.
+    """
+    value = weighted / weight.clamp(min=1e-6)
+    height, width = weighted.shape[-2:]
+    if max(height, width) == 1:
+        return value
+    pad = (0, width % 2, 0, height % 2)
+    coarse = _thin_plate(*(F.avg_pool2d(F.pad(x, pad), 2) for x in (weighted, weight)), steps)
+    finer = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width]
+    surface, hole = torch.where(weight > 0, value, finer), (weight <= 0).to(value)
+    residual = _laplacian(_laplacian(surface)).neg_().mul_(hole)
+    direction, size = residual.clone(), residual.square().sum((1, 2, 3), keepdim=True)
+    for _ in range(steps):
+        bent = _laplacian(_laplacian(direction)).mul_(hole)
+        step = size / ((direction * bent).sum((1, 2, 3), keepdim=True) + 1e-12)
+        surface.addcmul_(step, direction)
+        residual.addcmul_(step, bent, value=-1)
+        before, size = size, residual.square().sum((1, 2, 3), keepdim=True)
+        direction.mul_(size / (before + 1e-12)).add_(residual)
+    return surface
+
+
+def _laplacian(x: torch.Tensor) -> torch.Tensor:
+    """Sum of a pixel's differences to its neighbours; what lies beyond the border equals the pixel at it."""
+    out = x * -4
+    for line, step in ((x, out), (x.mT, out.mT)):
+        step[..., 1:, :] += line[..., :-1, :]
+        step[..., :-1, :] += line[..., 1:, :]
+        step[..., 0, :] += line[..., 0, :]
+        step[..., -1, :] += line[..., -1, :]
+    return out
 
 
 def _scales(size: int) -> int:

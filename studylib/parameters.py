@@ -14,7 +14,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-Family = Literal["perlin", "circle", "box", "strokes", "irregular", "cracks"]
+Family = Literal["perlin", "circle", "box", "strokes", "irregular", "cracks", "craquelure"]
 
 
 class ParameterError(ValueError):
@@ -47,21 +47,23 @@ class Parameters(BaseModel):
 
     train_masks: list[Family] = Field(["perlin"], min_length=1, description="families drawn from while training")
     train_hole: list[float] = Field([], description="hole ratio [low, high] while training; empty: the family's own")
+    train_wide: bool = Field(False, description="every second mask's hole ratio is drawn from 2 to 60 % instead")
     fixed_mask: bool = Field(False, description="one single mask for the whole training, as the original did")
     test_masks: list[Family] = Field(["perlin", "circle"], description="families the trained model is tested on")
     mask_root: str = Field("", description="folder of real masks and cracks; empty: procedural stand-ins")
 
     generator: Literal["context_encoder", "unet"] = Field("unet", description="the original's network, or the study's")
     width: int = Field(32, ge=4, le=512, description="channels of the study's generator at its finest scale")
+    blocks: int = Field(1, ge=1, le=16, description="its residual blocks at the finest scale")
     mask_input: bool = Field(True, description="the generator sees where the hole is")
     skips: bool = Field(True, description="skip connections between encoder and decoder")
     norm: Literal["batch", "group", "none"] = Field("none", description="normalisation inside the generator")
-    fill: Literal["white", "mean", "pull_push"] = Field("pull_push", description="what stands in the hole at the input")
+    fill: Literal["white", "mean", "pull_push", "thin_plate"] = Field("thin_plate", description="what the hole starts from")
     discriminator: Literal["none", "context_encoder", "patch"] = Field("patch", description="what judges the composites")
 
     adversarial: Literal["bce", "hinge"] = Field("hinge", description="adversarial loss")
     adversarial_weight: float = Field(0.01, ge=0, description="its weight in the generator's loss")
-    reconstruction: Literal["l1", "l2"] = Field("l1", description="distance to the truth inside the hole")
+    reconstruction: Literal["l1", "l2", "psnr"] = Field("l1", description="distance to the truth inside the hole")
     reconstruction_over: Literal["hole", "picture"] = Field("hole", description="average over the hole, or all pixels")
     reconstruction_weight: float = Field(1.0, ge=0, description="weight of the distance inside the hole")
     known_weight: float = Field(0.0, ge=0, description="weight of the same distance over the known pixels")
@@ -78,7 +80,7 @@ class Parameters(BaseModel):
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's memory of gradients; 0.5 is usual in GANs, 0.9 elsewhere")
     schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the generator's moving average; 0: none")
-    augment: bool = Field(False, description="mirror half of the training pictures")
+    augment: Literal["none", "mirror", "crop"] = Field("none", description="mirror half of the pictures; also crop half")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic; auto: bf16 where hardware has it")
     layout: Literal["channels_last", "contiguous"] = Field("channels_last", description="memory layout of the networks")
     compile: bool = Field(False, description="compile the networks; pays, if at all, in long runs on a GPU")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
@@ -21,10 +22,11 @@ from studylib.parameters import ParameterError, Parameters
 # Seeds of the study's mask streams, apart from each other and from any run's own seed.
 _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
 # Streams of draws apart from those of the mask families, which are numbered from 0.
-_ORDER, _MIRROR = 100, 101
+_ORDER, _MIRROR, _CROP = 100, 101, 102
+_WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 
-
+_ABOUT = ("generator", "size", "width", "blocks", "mask_input", "skips", "norm", "fill")
 _CURVES = ("generator", "reconstruction", "discriminator_real", "discriminator_fake")
 
 
@@ -107,13 +109,13 @@ def training_masks(asked: Parameters, count: int, start: int, device: str) -> to
         one = masks.sample(asked.train_masks[0], 1, asked.size, seed=seed, hole=hole or (0.08, 0.095), device=device,
                            folder=mask_folder(asked))
         return one.expand(count, -1, -1, -1)
-    families = len(asked.train_masks)
+    kinds = [(family, ratio) for ratio in ([hole, _WIDE] if asked.train_wide else [hole]) for family in asked.train_masks]
     out = torch.empty(count, 1, asked.size, asked.size, device=device)
-    for index, family in enumerate(asked.train_masks):
-        own = slice((index - start) % families, count, families)
+    for index, (family, ratio) in enumerate(kinds):
+        own = slice((index - start) % len(kinds), count, len(kinds))
         needed = len(range(*own.indices(count)))
-        out[own] = masks.sample(family, needed, asked.size, seed=seed, hole=hole, device=device,
-                                folder=mask_folder(asked), start=(start + own.start) // families)
+        out[own] = masks.sample(family, needed, asked.size, seed=seed, hole=ratio, device=device,
+                                folder=mask_folder(asked), start=(start + own.start) // len(kinds))
     return out
 
 
@@ -131,8 +133,8 @@ def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | N
     """Generator, discriminator and style discriminator (None where not asked for), started from the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(asked.seed)
-        generator = networks.generator(asked.generator, size=asked.size, width=asked.width, mask_input=asked.mask_input,
-                                       skips=asked.skips, norm=asked.norm)
+        generator = networks.generator(asked.generator, size=asked.size, width=asked.width, blocks=asked.blocks,
+                                       mask_input=asked.mask_input, skips=asked.skips, norm=asked.norm)
         discriminator = {"none": lambda: None, "patch": lambda: networks.PatchDiscriminator(asked.width),
                          "context_encoder": lambda: networks.ContextDiscriminator(asked.size)}[asked.discriminator]()
         style = networks.StyleDiscriminator() if asked.style_in in ("discriminator", "both") else None
@@ -156,18 +158,21 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
     return theirs
 
 
-def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *, data_hash: str = "") -> Trained:
+def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *, large: torch.Tensor | None = None,
+          data_hash: str = "") -> Trained:
     """Train as asked and return the result; an interrupted run of the same parameters, pictures and code is continued.
 
     Args:
         pictures: (N, 3, size, size) uint8 training pictures.
         validation: (M, 3, size, size) uint8; the first 32 are looked at during training.
+        large: the training pictures at twice the size, (N, 3, 2 size, 2 size) uint8, which `augment: crop` cuts from.
         data_hash: names the pictures in the checkpoint's key.
 
     Raises:
         TrainingError: a loss is no longer a number.
+        ValueError: there is nothing to crop from.
     """
-    run = _Run(asked, pictures, validation, data_hash)
+    run = _Run(asked, pictures, validation, data_hash, large)
     run.resume()
     every = asked.validate_every or max(1, run.planned // 10)
     started = time.monotonic() - run.seconds
@@ -217,7 +222,7 @@ def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
     path = Path(asked.record).with_suffix(".safetensors")
     state = {name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
              for name, value in trained.generator.state_dict().items()}
-    about = {name: str(getattr(asked, name)) for name in ("generator", "size", "width", "mask_input", "skips", "norm", "fill")}
+    about = {name: str(getattr(asked, name)) for name in _ABOUT}
     records.write_atomic(path, save(state, about))
     return {path.name: records.sha256(path)}
 
@@ -236,7 +241,8 @@ def _checkpoint(asked: Parameters, data_hash: str) -> Path:
 class _Run:
     """A training under way: everything that a checkpoint must hold, and one step."""
 
-    def __init__(self, asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, data_hash: str):
+    def __init__(self, asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, data_hash: str,
+                 large: torch.Tensor | None = None):
         self.asked, self.device = asked, device_of(asked)
         if asked.threads:
             torch.set_num_threads(asked.threads)
@@ -245,7 +251,9 @@ class _Run:
         self.layout = getattr(torch, {"contiguous": "contiguous_format"}.get(asked.layout, asked.layout))
         start = start_of(asked) if asked.start else None
         self.path = _checkpoint(asked, data_hash)
-        self.pictures = pictures.to(self.device)
+        self.pictures, self.large = pictures.to(self.device), large if large is None else large.to(self.device)
+        if asked.augment == "crop" and (large is None or large.shape != (len(pictures), 3, 2 * asked.size, 2 * asked.size)):
+            raise ValueError("augment = 'crop': expected the training pictures at twice the size, too.")
         self.seen, self.known = (part[:32].float() / 127.5 - 1 for part in (validation, pictures))
         self.seen_masks = training_masks(asked, 32, start=1 << 30, device="cpu")
         self.planned = planned_updates(asked, len(pictures))
@@ -285,13 +293,27 @@ class _Run:
             draw = masks.Draws((asked.seed << 32) + epoch, _ORDER, torch.zeros(1, dtype=torch.long, device=self.device))
             self.order = epoch, draw(count)[0].argsort(stable=True)
         chosen = self.order[1][place * asked.batch:(place + 1) * asked.batch]
-        truth = self.pictures[chosen].to(memory_format=self.layout).float() / 127.5 - 1
-        if asked.augment:
-            draw = masks.Draws((asked.seed << 32) + self.update, _MIRROR, torch.zeros(1, dtype=torch.long, device=self.device))
-            mirrored = draw(len(chosen))[0] < 0.5
+        crop = asked.augment == "crop" and self.update % 2
+        truth = self.crops(chosen) if crop else self.pictures[chosen]
+        truth = truth.to(memory_format=self.layout).float() / 127.5 - 1
+        if asked.augment != "none":
+            mirrored = self.draws(_MIRROR)(len(chosen))[0] < 0.5
             truth = torch.where(mirrored[:, None, None, None], truth.flip(3), truth)
         holes = training_masks(asked, len(chosen), start=self.update * asked.batch, device=self.device)
         return truth, holes
+
+    def draws(self, stream: int) -> masks.Draws:
+        """Numbers of a stream for the coming update."""
+        return masks.Draws((self.asked.seed << 32) + self.update, stream, torch.zeros(1, dtype=torch.long, device=self.device))
+
+    def crops(self, chosen: torch.Tensor) -> torch.Tensor:
+        """Squares of the pictures at twice the size, each at a place of its own, all of one side from `size` to twice that."""
+        size, draw = self.asked.size, self.draws(_CROP)
+        side = size + int(draw(1).item() * (size + 1))
+        corners = (draw(2 * len(chosen))[0] * (2 * size - side + 1)).long().view(-1, 2).tolist()
+        cut = torch.stack([self.large[number, :, top:top + side, left:left + side].float()
+                           for number, (top, left) in zip(chosen.tolist(), corners, strict=True)])
+        return F.interpolate(cut, size=(size, size), mode="bicubic", antialias=True, align_corners=False).round().clamp(0, 255)
 
     def step(self) -> None:
         """One update of the discriminators, then of the generator."""

@@ -145,8 +145,9 @@ def test_c6_is_judged_by_the_last_doubling(last, expected):
 @pytest.mark.parametrize(("published", "ours", "expected"), [
     (17, 19, "reproduced"), (15, 17, "refuted"), (17, 17, "not decided"), (wavering(16), 19, "not decided")])
 def test_c8_longer_must_help_both(published, ours, expected):
+    ours, before = trained({"perlin": ours, "training": 3}), trained({"perlin": 18, "training": 9}, train_masks=["perlin"])
     found = arms(published=trained({"training": 16, "circle": 12}), published_longer=trained({"training": published}),
-                 any_mask=trained({"perlin": 18, "training": 9}, train_masks=["perlin"]), longer=trained({"perlin": ours, "training": 3}))
+                 any_mask=before, longer=ours)
     assert verdict("C8", found).verdict == expected
 
 

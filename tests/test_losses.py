@@ -1,5 +1,7 @@
 """Losses by their definitions, with numbers that can be checked by hand."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -40,6 +42,17 @@ def test_reconstruction_by_hand(kind, over, expected):
     output[0, :, 0] = 0.5
     output[1, :, 0, 0] = -2.0
     assert losses.reconstruction(output, truth, where, kind, over).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("over", "sizes"), [("hole", (6, 3)), ("picture", (12, 12))])
+def test_psnr_weighs_pictures_alike(over, sizes):
+    """The pictures above; a difference of 2 is the whole range, so its PSNR is 0 dB."""
+    truth, output = torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2)
+    where = torch.tensor([[[1.0, 1.0], [0.0, 0.0]], [[1.0, 0.0], [0.0, 0.0]]]).unsqueeze(1)
+    output[0, :, 0] = 0.5
+    output[1, :, 0, 0] = -2.0
+    decibels = [-10 * math.log10(squared / size + 2.5e-5) for squared, size in zip((6 * 0.25 / 4, 3.0), sizes, strict=True)]
+    assert losses.reconstruction(output, truth, where, "psnr", over).item() == pytest.approx(-sum(decibels) / 2 / 40)
 
 
 def test_reconstruction_without_a_hole_is_zero():

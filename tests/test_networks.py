@@ -6,9 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from studylib import networks
+from studylib import baselines, networks
 
-FILLS = ("white", "mean", "pull_push")
+FILLS = ("white", "mean", "pull_push", "thin_plate")
 # Side -> the published widths, encoder and decoder; at 64 pixels one scale less.
 DOWN = {128: [64, 64, 128, 256, 512], 64: [64, 128, 256, 512]}
 UP = {128: [256, 128, 64, 128, 3], 64: [256, 128, 64, 3]}
@@ -205,11 +205,26 @@ def test_what_lies_in_the_hole_is_never_used(scene, how, garbage):
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (37, 23), (1, 9)])
-def test_pull_push_keeps_a_constant_picture_constant(shape):
+@pytest.mark.parametrize("how", ["pull_push", "thin_plate"])
+def test_a_constant_picture_stays_constant(shape, how):
     torch.manual_seed(0)
     picture = torch.tensor([-0.9, 0.1, 0.7]).view(1, 3, 1, 1).expand(1, 3, *shape)
     mask = (torch.rand(1, 1, *shape) < 0.7).float()
-    assert torch.allclose(networks.fill_holes(picture, mask, "pull_push"), picture, atol=1e-5)
+    assert torch.allclose(networks.fill_holes(picture, mask, how), picture, atol=1e-5)
+
+
+def test_thin_plate_bends_as_little_as_scikit_image_s_biharmonic_inpainting():
+    """In narrow holes, where the few steps suffice, the two agree; a plane is continued as it is."""
+    torch.manual_seed(0)
+    picture = F.interpolate(torch.rand(1, 3, 8, 8) * 1.6 - 0.8, size=48, mode="bicubic", align_corners=False).clamp(-1, 1)
+    mask = torch.zeros(1, 1, 48, 48)
+    mask[..., 10:13, 5:40], mask[..., 20:44, 30:33], mask[..., 25:30, 8:13] = 1, 1, 1
+    ours, theirs = networks.fill_holes(picture, mask, "thin_plate"), baselines.biharmonic(picture, mask)
+    hole = mask.expand_as(picture) > 0
+    assert (ours - theirs)[hole].abs().mean() < 0.01
+    assert (networks.fill_holes(picture, mask, "pull_push") - theirs)[hole].abs().mean() > 0.03
+    plane = (torch.linspace(-0.9, 0.5, 48)[:, None] + torch.linspace(0, 0.3, 48)).expand(1, 3, 48, 48)
+    assert (networks.fill_holes(plane, mask, "thin_plate") - plane)[hole].abs().mean() < 2e-3
 
 
 def test_pull_push_stays_between_the_known_colours(scene):

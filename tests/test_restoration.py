@@ -91,8 +91,8 @@ def test_weights_that_are_none_are_named(tmp_path, scene):
     save_file({"other": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(ValueError, match=r"other\.safetensors: does not hold the weights"):
         restoration.inpaint(*scene, tmp_path / "other.safetensors")
-    about = {"generator": "unet", "size": "64", "width": "8", "mask_input": "True", "skips": "True", "norm": "none",
-             "fill": "mean"}
+    about = {"generator": "unet", "size": "64", "width": "8", "blocks": "1", "mask_input": "True", "skips": "True",
+             "norm": "none", "fill": "mean"}
     save_file({"other": torch.zeros(3)}, tmp_path / "odd.safetensors", about)
     with pytest.raises(ValueError, match=r"odd\.safetensors: does not hold the weights"):
         restoration.inpaint(*scene, tmp_path / "odd.safetensors")

@@ -62,7 +62,7 @@ def numbers(batches, pictures):
 
 
 def test_the_same_run_gives_the_same_weights_whatever_the_global_random_state(run):
-    asked = {"discriminator": "patch", "augment": True}
+    asked = {"discriminator": "patch", "augment": "mirror"}
     torch.manual_seed(1)
     first = run(**asked)
     training.forget(ask(**asked))
@@ -76,12 +76,12 @@ def test_the_same_run_gives_the_same_weights_whatever_the_global_random_state(ru
 
 def test_training_leaves_the_global_random_state_alone(run):
     before = torch.get_rng_state()
-    run(discriminator="patch", augment=True, max_updates=1)
+    run(discriminator="patch", augment="mirror", max_updates=1)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize("asked", [
-    {}, {"norm": "batch", "ema": 0.9, "schedule": "cosine", "augment": True, "discriminator": "patch"},
+    {}, {"norm": "batch", "ema": 0.9, "schedule": "cosine", "augment": "mirror", "discriminator": "patch"},
     {"style_in": "both", "discriminator": "patch"}], ids=["plain", "everything", "style"])
 def test_an_interrupted_run_continues_bit_by_bit(run, monkeypatch, asked):
     asked = {**asked, "max_updates": 6, "validate_every": 2}
@@ -196,12 +196,70 @@ def test_no_update_sees_a_single_picture(run, seen, pictures, validation, count)
 
 
 def test_augmentation_mirrors_some_pictures_and_changes_nothing_else(run, seen, pictures):
-    run(augment=True, epochs=2, max_updates=0)
+    run(augment="mirror", epochs=2, max_updates=0)
     twice = torch.cat([pictures, pictures.flip(3)])
     found = numbers(seen, twice)
     assert sorted(number % 10 for number in found) == sorted([*range(10)] * 2)
     assert any(number < 10 for number in found)
     assert any(number >= 10 for number in found)
+
+
+def test_crops_come_from_the_same_pictures_at_twice_the_size(pictures, validation, seen):
+    """Every second update; a picture is told by its colour, which no crop or mirroring changes."""
+    shades = torch.arange(10, dtype=torch.uint8).mul(25)[:, None, None, None]
+    plain, large = shades.expand(10, 3, 32, 32).contiguous(), shades.add(3).expand(10, 3, 64, 64).contiguous()
+    training.train(ask(augment="crop"), plain, validation, large=large)
+    shown = [((batch[:, 0] + 1) * 127.5).round() for batch, _ in seen]
+    assert [set((batch % 25).unique().tolist()) for batch in shown] == [{0.0}, {3.0}] * 2
+    assert torch.equal(shown[0].amax((1, 2)) // 25, shown[0].amin((1, 2)) // 25)
+    training.forget(ask(augment="crop"))
+    with pytest.raises(ValueError, match="at twice the size"):
+        training.train(ask(augment="crop"), pictures, validation)
+
+
+def test_crops_differ_in_place_and_size(validation):
+    ramp = torch.arange(64, dtype=torch.uint8).expand(10, 3, 64, 64).contiguous()
+    run = training._Run(ask(augment="crop"), ramp[..., :32, :32].contiguous(), validation, "", ramp)
+    spans = set()
+    for run.update in range(1, 41, 2):
+        cut = run.crops(torch.arange(4))
+        spans |= {(line.min().item(), line.max().item()) for line in cut[:, 0, 0]}
+        assert cut.shape == (4, 3, 32, 32)
+        assert cut.max() - cut.min() >= 28
+    assert len(spans) > 20
+
+
+def test_every_second_mask_may_be_wide(pictures):
+    asked = ask(train_masks=["perlin", "cracks"], train_wide=True)
+    holes = training.training_masks(asked, 200, 0, "cpu")
+    natural, wide = holes.view(50, 4, -1)[:, :2], holes.view(50, 4, -1)[:, 2:]
+    assert natural.mean(2).max() < 0.35
+    assert wide.mean(2).max() > 0.5
+    assert torch.equal(training.training_masks(asked, 7, 13, "cpu"), holes[13:20])
+
+
+@pytest.mark.parametrize(("content", "sentence"), [
+    (None, "there is no such file of weights"), ("text", "does not hold the weights"), ("wide", "another generator")])
+def test_weights_to_start_from_are_checked(run, tmp_path, content, sentence):
+    path = tmp_path / "start.safetensors"
+    if content == "text":
+        path.write_text("no weights")
+    elif content == "wide":
+        asked = ask(width=16, keep_weights=True, record=str(tmp_path / "start.json"))
+        training.keep_weights(training.Trained(networks.UNet(16), "mean", 1, 0.0), asked)
+    with pytest.raises(parameters.ParameterError, match=rf"start = '.*start\.safetensors': .*{sentence}"):
+        run(start=str(path))
+
+
+def test_a_run_may_start_from_another_s_weights(run, tmp_path):
+    asked = {"keep_weights": True, "record": str(tmp_path / "first.json")}
+    first = run(**asked)
+    training.keep_weights(first, ask(**asked))
+    path = str(tmp_path / "first.safetensors")
+    further = run(start=path, lr=1e-12, ema=0.5)
+    halves = {name: value.half().float() for name, value in weights(first).items()}
+    assert all(torch.allclose(halves[name], value, atol=1e-6) for name, value in weights(further).items())
+    assert not same(weights(further), weights(run(lr=1e-12, ema=0.5)))
 
 
 @pytest.mark.parametrize(("asked", "count", "updates"), [

@@ -46,6 +46,12 @@ def others(wildcards):
     return [file for file in files if not config.get("make_do") or Path(file).exists()]
 
 
+def start(wildcards):
+    """The record of the run whose weights this one starts from; the weights lie beside it."""
+    weights = parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("start")
+    return [str(Path(weights).with_suffix(".json"))] if weights else []
+
+
 rule all:
     input:
         [f"{FOLDER}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS],
@@ -58,6 +64,7 @@ rule experiment:
         experiment="params/{notebook}/{experiment}.yaml",
         library=lambda wildcards: LIBRARY[wildcards.notebook],
         records=others,
+        start=start,
     output:
         FOLDER + "/{notebook}/{experiment}.json",
     log:

@@ -103,7 +103,7 @@ class Course:
         profile = parameters.read(records.ROOT / "params" / "profiles" / "laptop.yaml")
         if not (records.ROOT / profile["data_root"] / "wikiart").exists():
             profile["source"] = "atelier"
-        recipe = {"discriminator": "none", "ema": 0.98, "beta1": 0.9, "batch": 32, "device": device}
+        recipe = {"discriminator": "none", "fill": "pull_push", "ema": 0.98, "beta1": 0.9, "batch": 32, "device": device}
         self.asked = parameters.check({**profile, **recipe, **overlay})
         asked = self.asked
         curated = data.curate(source=asked.source, data_root=asked.data_root, size=asked.size, train=1000, validation=100)

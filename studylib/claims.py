@@ -42,11 +42,45 @@ def verdicts(found: dict[str, dict], profile: str) -> list[Verdict]:
         if missing or rule is None:
             verdict, numbers = "not decided", f"not run: {', '.join(missing)}" if missing else "not run"
         else:
-            verdict, numbers = rule(*(found[name] for name in needs))
+            verdict, numbers = _judged(rule, [found[name] for name in needs])
             verdict = verdict if profile in _DECIDING else "not decided at this scale"
         notebooks = sorted({name.split("/")[0] for name in needs})
         table.append(Verdict(claim, question, verdict, numbers, ", ".join(notebooks)))
     return table
+
+
+def in_buckets(record: dict, buckets: tuple, metric: str = "psnr") -> list[tuple]:
+    """The model's gain over the best classical method in each hole-ratio bucket of each family that has 5 pictures or more.
+
+    Args:
+        buckets: (low, high) hole ratios.
+
+    Returns:
+        Rows (family, low, high, pictures, best classical method there, gain, its interval's low, high); above 0 is better.
+    """
+    rows = []
+    for family, values in record["results"]["metrics"].items():
+        ratios = np.array(record["results"]["hole"][family])
+        for low, high in buckets:
+            own = np.flatnonzero((ratios >= low) & (ratios < high))
+            if len(own) >= 5:
+                part = {family: {name: {metric: np.array(scored[metric])[own]} for name, scored in values.items()}}
+                best, *change = intervals.against_best(part, _MODEL, list(_CLASSICAL), metric)[family]
+                rows.append((family, low, high, len(own), best, *change))
+    return rows
+
+
+def rungs(found: dict[str, dict]) -> dict[str, dict]:
+    """The records of the ladder from the published setting to the study's, by what each rung changes; those that are there."""
+    arms = dict(zip(RUNGS, ("published", *LADDER), strict=True))
+    return {name: found[_TRAINED + arm] for name, arm in arms.items() if _TRAINED + arm in found}
+
+
+def _judged(rule, needed: list[dict]) -> tuple[str, str]:
+    try:
+        return rule(*needed)
+    except KeyError as missing:
+        return "not decided", f"a record was made by an older notebook and lacks {missing}; `make study` makes it anew"
 
 
 def gain(record: dict, family: str, other: str, metric: str = "psnr") -> tuple[float, float, float]:
@@ -90,15 +124,13 @@ def _learns_its_mask(published: dict) -> tuple[str, str]:
             f"on its own mask, against mean colour {_said(mean)}, against Telea {_said(telea)}")
 
 
-def _random_masks(*rungs: dict) -> tuple[str, str]:
+def _random_masks(*ladder: dict) -> tuple[str, str]:
     """Refuted if random masks are learned; explained if a rung of the ladder beyond them also says what was missing."""
-    random = rungs[1]
+    random = ladder[1]
     learned = gain(random, "perlin", "mean colour")
     said = [f"on unseen Perlin masks after {random['results']['updates']} updates, against mean colour {_said(learned)}"]
-    names = ("a fresh mask for every picture", "mask as input", "skip connections", "loss over the hole", "group normalisation",
-             "patch discriminator", "mirroring and moving average", "the rest of the study's recipe")
     steps = []
-    for name, before, after in zip(names, rungs, rungs[1:], strict=False):
+    for name, before, after in zip(RUNGS[2:], ladder, ladder[1:], strict=False):
         steps.append(intervals.difference(_psnr(after, "perlin"), _psnr(before, "perlin")))
         said.append(f"{name} {_said(steps[-1])}")
     if learned[1] > 0:
@@ -206,6 +238,9 @@ _TRAINED = "03_gan_training/"
 _STYLE = "04_style_loss_ablation/"
 LADDER = ("fixed_mask", "random_masks", "ladder_3_mask_input", "ladder_4_skips", "ladder_5_hole_loss", "ladder_6_group_norm",
           "ladder_7_patch_judge", "ladder_8_average", "only_perlin")
+# What each rung of the ladder changes; the first is the published setting.
+RUNGS = ("as published", "+ a step per batch", "+ a fresh mask a picture", "+ the mask as input", "+ skip connections",
+         "+ loss over the hole", "+ group normalisation", "+ patch discriminator", "+ mirroring, average", "the study's recipe")
 _RULES = {
     "C1": ("Renoir's Impressionist works are the largest group of one artist in one style",
            ["01_data_curation/curation"], _largest_group),

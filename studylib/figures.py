@@ -208,6 +208,19 @@ def samples(record: dict | None, family: str) -> Figure | None:
     return comparison({name: picture_from_text(text) for name, text in kept.items()})
 
 
+def side_by_side(records_of: dict[str, dict], family: str) -> Figure | None:
+    """What several models made of the same pictures: damaged, each record's model under its name, truth."""
+    kept = {name: record["results"]["samples"].get(family) for name, record in records_of.items()}
+    kept = {name: texts for name, texts in kept.items() if texts}
+    if not kept:
+        print(f"No record with pictures under the masks of {family}.")
+        return None
+    first = next(iter(kept.values()))
+    columns = {"damaged": first["damaged"], "biharmonic": first["biharmonic"],
+               **{name: texts["this model"] for name, texts in kept.items()}, "truth": first["truth"]}
+    return comparison({name: picture_from_text(text) for name, text in columns.items()})
+
+
 def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], label: str = "hole PSNR (dB)") -> Figure | None:
     """Gains over the best classical method by mask family, an arm a colour, with intervals (intervals.against_best)."""
     if not arms:
@@ -262,7 +275,8 @@ def waterfall(rungs: dict[str, dict[str, list[float]]], marks: dict[str, dict[st
         axis.tick_params(axis="y", labelsize=8)
     figure.supxlabel("mean hole PSNR (dB); green: better, red: worse, grey: not told apart; line: 95 % interval of the change",
                      fontsize=9)
-    figure.legend(loc="outside upper right", ncols=4)
+    if marks:
+        figure.legend(loc="outside upper right", ncols=4)
     return figure
 
 
@@ -395,14 +409,19 @@ def heat_maps(maps: dict[str, np.ndarray], label: str, columns: int = 4) -> Figu
     return figure
 
 
-def gradient_map(values: np.ndarray) -> Figure:
+def gradient_maps(maps: dict[str, np.ndarray]) -> Figure | None:
     """Where the loss's gradient reaches the output, (H, W) relative to its largest value, and the original's test circle."""
-    figure, axis = plt.subplots(figsize=(3.6, 3.0))
-    image = axis.imshow(values, vmin=0, vmax=1, cmap="magma", extent=(0, 1, 1, 0))
+    if not maps:
+        print("No record with a map of gradients.")
+        return None
+    figure, axes = plt.subplots(1, len(maps), figsize=(0.6 + 2.4 * len(maps), 2.6), squeeze=False)
     angle = np.linspace(0, 2 * np.pi, 200)
-    axis.plot(0.5 + 20 / 128 * np.cos(angle), 0.5 + 20 / 128 * np.sin(angle), ":", color="white", linewidth=1.5)
-    axis.set_axis_off()
-    figure.colorbar(image, ax=axis, label="mean size of the gradient, relative")
+    for axis, (name, values) in zip(axes[0], maps.items(), strict=True):
+        image = axis.imshow(values, vmin=0, vmax=1, cmap="magma", extent=(0, 1, 1, 0))
+        axis.plot(0.5 + 20 / 128 * np.cos(angle), 0.5 + 20 / 128 * np.sin(angle), ":", color="white", linewidth=1.5)
+        axis.set_axis_off()
+        axis.set_title(name)
+    figure.colorbar(image, ax=axes, label="size of the gradient,\nrelative to its largest")
     return figure
 
 

@@ -81,6 +81,7 @@ class Parameters(BaseModel):
     schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the generator's moving average; 0: none")
     augment: Literal["none", "mirror", "crop"] = Field("none", description="mirror half of the pictures; also crop half")
+    diff_augment: bool = Field(False, description="judges see shifted, recoloured and cut pictures (DiffAugment)")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic; auto: bf16 where hardware has it")
     layout: Literal["channels_last", "contiguous"] = Field("channels_last", description="memory layout of the networks")
     compile: bool = Field(False, description="compile the networks; pays, if at all, in long runs on a GPU")

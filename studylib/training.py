@@ -22,7 +22,7 @@ from studylib.parameters import ParameterError, Parameters
 # Seeds of the study's mask streams, apart from each other and from any run's own seed.
 _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
 # Streams of draws apart from those of the mask families, which are numbered from 0.
-_ORDER, _MIRROR, _CROP = 100, 101, 102
+_ORDER, _MIRROR, _CROP, _CHANGE = 100, 101, 102, 103
 _WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 
@@ -318,6 +318,7 @@ class _Run:
     def step(self) -> None:
         """One update of the discriminators, then of the generator."""
         asked = self.asked
+        self.changes = self.draws(_CHANGE)
         self.generator.train()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -381,6 +382,8 @@ class _Run:
 
         Their losses are averaged apart, so that all judges weigh alike.
         """
+        if self.asked.diff_augment:
+            picture = losses.diff_augment(picture, self.changes)
         with self.autocast():
             logits = [self.discriminator(picture)] if self.discriminator else []
             logits += [self.style(features)] if self.style else []

@@ -63,6 +63,14 @@ def test_missing_records_are_named_and_nothing_is_decided():
     assert arms.notebook == "04_style_loss_ablation"
 
 
+def test_a_record_of_an_older_notebook_is_told():
+    old = trained({"training": 17, "circle": 11})
+    del old["results"]["gradient_map"]
+    row = verdict("C5", arms(published=old))
+    assert row.verdict == "not decided"
+    assert "lacks 'gradient_map'; `make study` makes it anew" in row.numbers
+
+
 RENOIR = "pierre-auguste-renoir"
 OTHERS = [(f"artist {number}", "style", 4) for number in range(19)]
 

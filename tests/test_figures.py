@@ -67,6 +67,15 @@ DRAWN = {
     "hole ratios": lambda p, m: figures.hole_ratios({"box": np.array([0.05, 0.15])}, masks.BUCKETS),
     "heat maps": lambda p, m: figures.heat_maps({"box": m[0, 0].numpy(), "half": np.eye(32)}, "share", columns=3),
     "heat maps of nothing": lambda p, m: figures.heat_maps({"none": np.zeros((8, 8))}, "share"),
+    "gradient maps": lambda p, m: figures.gradient_maps({"fixed": m[0, 0].numpy(), "fresh": np.eye(32)}),
+    "waterfall": lambda p, m: figures.waterfall(
+        {name: {"box": [start, start + 2.0], "perlin": [1.0, 2.0]} for name, start in zip("abc", (3, 1, 4), strict=True)},
+        {"box": {"Telea": 2.0}}),
+    "matrix": lambda p, m: figures.matrix({"one mask": {"box": 1.234, "perlin": -2.5}, "all": {"box": 0.1}}, "gain (dB)"),
+    "curves": lambda p, m: figures.curves({"plain": [(100, 1.0, 0.5, 1.5), (250, 2.0, 1.5, 2.5)]}, "pictures", "dB", log=True),
+    "side by side": lambda p, m: figures.side_by_side(
+        {"a": {"results": {"samples": {"box": dict.fromkeys(("damaged", "biharmonic", "this model", "truth"),
+                                                            figures.picture_text(p))}}}}, "box"),
     "samples": lambda p, m: figures.samples(
         {"results": {"samples": {"box": {"truth": figures.picture_text(p)}}}}, "box"),
 }
@@ -175,3 +184,32 @@ def test_kept_samples_are_the_first_pictures_of_the_main_columns(pictures, holes
     assert kept.keys() < columns.keys()
     assert {"damaged", "this model", "truth"} <= kept.keys()
     assert all(len(figures.picture_from_text(text)) == 2 for text in kept.values())
+
+
+def test_nothing_is_drawn_where_nothing_was_run(capsys):
+    for nothing in (figures.waterfall({}, {}), figures.matrix({}, ""), figures.curves({}, "", ""), figures.gradient_maps({}),
+                    figures.side_by_side({}, "box")):
+        assert nothing is None
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_a_waterfall_goes_from_mean_to_mean():
+    rungs = {"a": {"box": [1.0, 2.0, 3.0]}, "b": {"box": [3.0, 4.0, 5.0]}, "c": {"box": [2.5, 4.0, 5.0]}}
+    figure = figures.waterfall(rungs, {})
+    bars = [(bar.get_x(), bar.get_width(), to_rgb(bar.get_facecolor()[:3])) for bar in figure.axes[0].patches]
+    assert bars[0] == (2.0, 2.0, to_rgb("#009E73"))
+    assert bars[1][0] == 4.0
+    assert bars[1][2] == to_rgb("#BBBBBB")
+
+
+def test_a_map_is_coarsened_to_its_block_means():
+    fine = np.kron(np.arange(16).reshape(4, 4), np.ones((3, 3)))
+    assert figures.coarse(fine, 4) == [[float(4 * row + column) for column in range(4)] for row in range(4)]
+    assert len(figures.coarse(np.zeros((70, 70)))) == 32
+
+
+def test_pictures_elsewhere_are_summed_up_by_artist():
+    tested = {"mixture": {"artist": ["monet", "renoir", "monet"], "metrics": {"this model": {"psnr": [1.0, 5.0, 3.0]}}}}
+    rows = figures.by_artist(tested, ["this model"])
+    assert [row[:3] for row in rows] == [("mixture", "monet", 2), ("mixture", "renoir", 1)]
+    assert rows[0][3].startswith("2.00 [")

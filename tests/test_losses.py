@@ -60,6 +60,29 @@ def test_reconstruction_without_a_hole_is_zero():
     assert losses.reconstruction(output, truth, nowhere, "l1", "hole") == 0
 
 
+def test_diff_augment_changes_what_a_judge_sees_and_lets_gradients_pass():
+    draw = lambda n: torch.rand(1, n, generator=generator)  # noqa: E731
+    generator = torch.Generator().manual_seed(0)
+    pictures = (torch.rand(6, 3, 32, 40, generator=generator) * 2 - 1).requires_grad_(True)
+    changed = losses.diff_augment(pictures, draw)
+    assert changed.shape == pictures.shape
+    assert not torch.equal(changed[0], losses.diff_augment(pictures, draw)[0])
+    blank = (changed == 0).all(1).float().mean((1, 2))
+    assert blank.min() > 0.06
+    assert blank.max() < 0.5
+    changed.sum().backward()
+    assert (pictures.grad != 0).float().mean() > 0.5
+
+
+def test_diff_augment_in_the_middle_of_all_ranges_only_cuts_a_square():
+    pictures = torch.rand(2, 3, 32, 32) * 2 - 1
+    changed = losses.diff_augment(pictures, lambda n: torch.full((1, n), 0.5))
+    middle = torch.zeros(32, 32, dtype=torch.bool)
+    middle[9:24, 9:24] = True
+    assert (changed[..., middle] == 0).all()
+    assert torch.allclose(changed[..., ~middle], pictures[..., ~middle], atol=1e-6)
+
+
 def test_gram_by_hand():
     features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
     expected = torch.tensor([[[1 + 4, 3 + 8], [3 + 8, 9 + 16]]]) / (2 * 2)

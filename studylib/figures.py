@@ -235,7 +235,7 @@ def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], label: st
                       color=[*_MORE[:3], colour("this model"), *_MORE[3:]][place % 7])
     axis.axvline(0, color="#555555", linewidth=1)
     axis.set_yticks([-index for index in range(len(families))], families)
-    axis.set(xlabel=f"gain in {label} over the best method without training; more is better")
+    axis.set(xlabel=f"gain in {label}\nover the best method without training")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
@@ -285,7 +285,9 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -
     if not cells:
         print("No arm has been run.")
         return None
-    rows, columns = list(cells), list(dict.fromkeys(name for row in cells.values() for name in row))
+    rows = list(cells)
+    columns = [name for name in dict.fromkeys(name for row in cells.values() for name in row)
+               if any(np.isfinite(row.get(name, np.nan)) for row in cells.values())]
     values = np.array([[cells[row].get(column, np.nan) for column in columns] for row in rows], dtype=float)
     reach = max(1.0, float(np.nanmin([np.nanmax(np.abs(values)), 6.0])))
     figure, axis = plt.subplots(figsize=(width, 1.0 + 0.34 * len(rows)))
@@ -294,7 +296,8 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -
         if np.isfinite(value):
             axis.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=8.5,
                       color="white" if abs(value) > 0.62 * reach else "black")
-    axis.set_xticks(range(len(columns)), columns, rotation=30 if max(map(len, columns)) > 9 else 0, ha="center")
+    turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(columns) * max(map(len, columns)) > 54 else {}
+    axis.set_xticks(range(len(columns)), columns, **turned)
     axis.set_yticks(range(len(rows)), rows)
     axis.grid(False)
     axis.spines[:].set_visible(False)

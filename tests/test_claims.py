@@ -166,7 +166,8 @@ def test_c7_faces_converge_and_paintings_do_not(faces, paintings, expected):
     tests = {"faces": {"generator": {"converged": faces}, "discriminator_real": {"converged": True}},
              "paintings": {"generator": {"converged": paintings}, "discriminator_real": {"converged": True}}}
     results = {"convergence": tests, "updates": {"faces": 300, "paintings": 300}}
-    row = verdict("C7", {"05_celeba_regularity/regularity": {"results": results}})
+    record = {"results": results}
+    row = verdict("C7", {"05_celeba_regularity/regularity": record, "05_celeba_regularity/control": record})
     assert row.verdict == expected
     assert "faces: generator " in row.numbers
 
@@ -194,7 +195,7 @@ def test_c9_style_helps_where_the_distance_falls_and_the_picture_does_not_suffer
     (19, 20, "reproduced"), (17, 16, "refuted"), (19, 16, "not decided"), (19, wavering(18), "not decided")])
 def test_c10_better_than_the_best_classical_method_on_every_unseen_family(circle, cracks, expected):
     record = trained({"training": 10, "box": 10, "circle": circle, "cracks": cracks}, train_masks=["box"])
-    row = verdict("C10", {"03_gan_training/any_mask": record})
+    row = verdict("C10", {"03_gan_training/any_mask_128": record})
     assert row.verdict == expected
     assert "against Telea" in row.numbers
     assert "box" not in row.numbers
@@ -202,7 +203,7 @@ def test_c10_better_than_the_best_classical_method_on_every_unseen_family(circle
 
 def test_c10_without_an_unseen_family_decides_nothing():
     record = trained({"training": 19, "box": 19}, train_masks=["box"])
-    assert verdict("C10", {"03_gan_training/any_mask": record}).verdict == "not decided"
+    assert verdict("C10", {"03_gan_training/any_mask_128": record}).verdict == "not decided"
 
 
 def test_a_smoke_run_decides_nothing_and_still_shows_numbers():

@@ -1,4 +1,4 @@
-"""The study's commands: `python -m studylib study` runs it, `python -m studylib data` brings the paintings."""
+"""The study's commands: `study` runs it, `data` brings the paintings, `restore` restores a damaged one."""
 
 import argparse
 import fcntl
@@ -23,6 +23,7 @@ def main() -> int:
     fetch = commands.add_parser("data", help="bring the study's paintings from Hugging Face into a folder, resumable")
     fetch.add_argument("--folder", default=str(records.ROOT / "data"), help="where they go (default: data/)")
     fetch.set_defaults(run=_data)
+    _restore_options(commands)
     asked = parser.parse_args()
     return asked.run(asked)
 
@@ -68,6 +69,75 @@ def _study(asked: argparse.Namespace) -> int:
     print(f"\nThe executed notebooks are in {folder}/, the write-up is {folder}/06_write_up/write_up.ipynb "
           f"({time.monotonic() - started:.0f} s).")
     return status
+
+
+def _restore_options(commands) -> None:
+    restore = commands.add_parser(
+        "restore", help="restore damaged paintings", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="""Restore damaged paintings with the weights in this repository; nothing is downloaded.
+
+  python -m studylib restore fresco.tif --mask damage.png -o restored/
+  python -m studylib restore scans/ --mask masks/ -o restored/          a folder; masks of the same names, or NAME_mask
+  python -m studylib restore fresco.jpg --detect -o proposal/           writes a proposed mask, to be corrected by hand
+
+For each painting OUT gets NAME_restored (bit for bit the original outside the mask), NAME_fill (the fill alone, a transparent
+layer), NAME_tratteggio (the fill in fine strokes that a near look tells from the original), NAME_uncertainty.png (bright where
+several plausible fills differ) and NAME_restoration.json (what was done, with what).
+
+A mask may be black and white, a layer painted on a transparent ground, a copy of the painting with the holes erased, or a copy
+with the holes painted red (255, 0, 0); it may have another size than the painting.""")
+    restore.add_argument("paintings", nargs="+", type=Path, metavar="PAINTING", help="pictures, or folders of them")
+    restore.add_argument("--mask", type=Path, help="the mask of the damage; for several paintings a folder")
+    restore.add_argument("-o", "--out", type=Path, required=True, help="folder for what comes out")
+    restore.add_argument("--holes", choices=("auto", "white", "black"), default="auto",
+                         help="what is the hole in a black-and-white mask (default: the smaller part)")
+    restore.add_argument("--grow", type=int, default=0, metavar="N", help="widen the mask by N pixels: damage has a halo")
+    restore.add_argument("--method", choices=("auto", "model", "telea", "ns", "biharmonic"), default="auto",
+                         help="default: what the study's own numbers say is best for such a mask")
+    restore.add_argument("--detect", nargs="?", const="light,dark,cracks", metavar="KINDS",
+                         help="propose a mask of light, dark, cracks (default: all three) instead of reading one")
+    restore.add_argument("--yes", action="store_true", help="restore with the proposed mask at once, unseen")
+    restore.add_argument("--weights", type=Path, help="weights of your own training instead of the study's")
+    restore.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model computes (default: cpu)")
+    restore.add_argument("--variants", type=int, default=8, choices=range(1, 9), metavar="1-8",
+                         help="mirrored and turned fills that are averaged and compared (default: 8)")
+    restore.add_argument("--stroke", type=float, default=2.0, help="width of the tratteggio's lines, pixels (default: 2)")
+    restore.add_argument("--angle", type=float, default=0.0, help="their angle from upright, degrees (default: 0)")
+    restore.set_defaults(run=_restore)
+
+
+def _restore(asked: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from studylib import conservation, damage, scans
+
+    try:
+        if not asked.detect and not asked.mask:
+            raise scans.ScanError("--mask: expected a mask of the damage; --detect proposes one.")
+        if asked.grow < 0 or asked.stroke < 1:
+            raise scans.ScanError(f"--grow {asked.grow}, --stroke {asked.stroke:g}: expected 0 or more, and 1 or more pixels.")
+        pairs = conservation.pairs(asked.paintings, None if asked.detect else asked.mask)
+        for painting, mask in pairs:
+            if asked.detect:
+                mask = asked.out / f"{painting.stem}_mask.png"
+                picture = scans.read(painting)
+                found = damage.detect(picture, tuple(asked.detect.split(",")))
+                damage.write(found, picture, mask)
+                print(f"{mask}: proposed, {100 * found.mean():.2f} % of the picture; look at it and correct it by hand, then "
+                      f"restore with --mask {mask}" + (" (--yes: done at once)" if asked.yes else ""))
+                if not asked.yes:
+                    continue
+            with tqdm(total=100, unit="%", desc=painting.name, bar_format="{desc} {percentage:3.0f}% {elapsed}") as bar:
+                written = conservation.restore(
+                    painting, asked.out, mask=mask, holes="white" if asked.detect else asked.holes, grown=asked.grow,
+                    method=asked.method, weights=asked.weights, device=asked.device, variants=asked.variants,
+                    stroke=asked.stroke, angle=asked.angle, say=tqdm.write,
+                    progress=lambda part, bar=bar: bar.update(100 * part - bar.n))
+            print("\n".join(map(str, written)))
+    except (ValueError, FileNotFoundError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
 
 
 def _data(asked: argparse.Namespace) -> int:

@@ -6,9 +6,11 @@
 The weights in the repository fill any mask in a picture of any size; nothing is downloaded.
 """
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -48,6 +50,162 @@ def inpaint(pictures: torch.Tensor, masks: torch.Tensor, weights: Path | str | N
         filled = networks.inpainter(generator, fill, flips=True)(picture, holes[part].to(device, torch.float32))
         out[part] = torch.where(holes[part], ((filled + 1) / 2).to(pictures), out[part])
     return out
+
+
+def restore(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", weights: Path | str | None = None,
+            device: str = "cpu", variants: int = 1, progress: Callable[[float], None] | None = None) -> np.ndarray:
+    """Fill the holes of one picture of any size and depth.
+
+    Overlapping tiles around the holes, blended where they overlap; of holes deeper than a tile's network can reach across,
+    the inside is first filled at half the size, and so on down. A picture of four channels is filled as three and one.
+
+    Args:
+        colours: (H, W, C) uint8 or uint16, without alpha; never looked at inside the holes.
+        hole: (H, W) bool.
+        method: "model", "telea", "ns" or "biharmonic".
+        variants: 1; for "model" up to 8: fills of the picture as it is, mirrored and turned.
+        progress: called with the part that is done, 0 to 1.
+
+    Returns:
+        (variants, holes, C) float32 in [0, 1]: the values of the hole's pixels, row by row.
+
+    Raises:
+        ValueError: an unknown method, more variants than there are, or no known pixel.
+    """
+    if method not in ("model", "telea", "ns", "biharmonic"):
+        raise ValueError(f"method {method!r}: expected 'model', 'telea', 'ns' or 'biharmonic'.")
+    if not 1 <= variants <= (8 if method == "model" else 1):
+        raise ValueError(f"variants {variants}: expected 1 to 8 for 'model', 1 for others.")
+    if hole.all():
+        raise ValueError("the hole covers the whole picture; there is nothing to go by.")
+    fill = _painter(method, weights, device, variants)
+    channels = colours.shape[2]
+    groups = [[0, 0, 0]] if channels == 1 else [[0, 1, 2]] + [[3, 3, 3]] * (channels - 3)
+    parts = []
+    for number, group in enumerate(groups):
+        def told(part: float, number: int = number) -> None:
+            if progress:
+                progress((number + part) / len(groups))
+
+        values = _filled(colours, group, hole, fill, variants, told)
+        parts.append(values if group == [0, 1, 2] else values.mean(2, keepdims=True))
+    return np.concatenate(parts, 2)
+
+
+# A tile fills `_CORE` x `_CORE` pixels, fades into its neighbours over `_FADE` more on each side, and sees `_MARGIN` beyond.
+_CORE, _FADE, _MARGIN = 384, 32, 64
+_DEEP = 40  # pixels from the border of a hole to its middle; deeper ones are filled at half the size first
+
+
+def _filled(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, variants: int,
+            progress: Callable[[float], None]) -> np.ndarray:
+    """(variants, holes, 3) in [0, 1] of three channels."""
+    import cv2
+
+    height, width = hole.shape
+    start = None
+    if hole.any() and (depth := cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)).max() > _DEEP:
+        deep = _parts_of(hole, depth > _DEEP)
+        start = _from_half(colours, group, hole, fill, variants, deep)
+    places = np.flatnonzero(hole)
+    total, weights = np.zeros((variants, len(places), 3), np.float32), np.zeros(len(places), np.float32)
+    corners = [(top, left) for top in range(0, height, _CORE) for left in range(0, width, _CORE)
+               if hole[max(0, top - _FADE):top + _CORE + _FADE, max(0, left - _FADE):left + _CORE + _FADE].any()]
+    for number, (top, left) in enumerate(corners):
+        rows, columns = (_span(at, side, _CORE, _FADE + _MARGIN) for at, side in ((top, height), (left, width)))
+        inside = hole[rows, columns]
+        picture = colours[rows, columns][..., group].astype(np.float32) / np.iinfo(colours.dtype).max
+        known = inside.copy()
+        if start is not None:
+            given = start[1][rows, columns]
+            picture[given] = start[0][rows, columns][given]
+            known &= ~given
+        ramp = _ramp(rows, top, height)[:, None] * _ramp(columns, left, width)[None, :]
+        where = inside & (ramp > 0)
+        if where.any():
+            ys, xs = np.nonzero(where)
+            index = np.searchsorted(places, (ys + rows.start) * width + xs + columns.start)
+            total[:, index] += fill(picture, inside, known)[:, ys, xs] * ramp[ys, xs, None]
+            weights[index] += ramp[ys, xs]
+        progress((number + 1) / len(corners))
+    return total / np.maximum(weights, 1e-6)[None, :, None]
+
+
+def _span(at: int, side: int, core: int, beyond: int) -> slice:
+    return slice(max(0, at - beyond), min(side, at + core + beyond))
+
+
+def _ramp(span: slice, at: int, side: int) -> np.ndarray:
+    """Weight of each line of a tile: 1 in its core, down to 0 over the fade, but not at the picture's border."""
+    line = np.arange(span.start, span.stop)
+    low = np.ones(len(line)) if at == 0 else np.clip((line - (at - _FADE) + 0.5) / (2 * _FADE), 0, 1)
+    high = np.ones(len(line)) if at + _CORE >= side else np.clip((at + _CORE + _FADE - line - 0.5) / (2 * _FADE), 0, 1)
+    return (low * high).astype(np.float32)
+
+
+def _parts_of(hole: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """The connected parts of a hole that hold a pixel of the seed."""
+    import cv2
+
+    _, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
+    wanted = np.zeros(labels.max() + 1, bool)
+    wanted[np.unique(labels[seed])] = True
+    wanted[0] = False
+    return wanted[labels]
+
+
+def _from_half(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, variants: int,
+               deep: np.ndarray) -> tuple:
+    """The deep parts of a hole filled at half the size: the picture (H, W, 3) there, and where that is."""
+    import cv2
+
+    height, width = hole.shape
+    half = (max(1, width // 2), max(1, height // 2))
+    scaled = colours[..., group].astype(np.float32) / np.iinfo(colours.dtype).max
+    known = (~hole).astype(np.float32)
+    weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(scaled * known[..., None], half, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
+    inside = weight <= 0
+    small = (small.clip(0, 1) * 65535).round().astype(np.uint16)
+    values = _filled(small, [0, 1, 2], inside, fill, variants, lambda part: None).mean(0)
+    small[inside] = (values.clip(0, 1) * 65535).round().astype(np.uint16)
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 65535
+    return large, deep
+
+
+def _painter(method: str, weights: Path | str | None, device: str, variants: int) -> Callable:
+    """(picture (H, W, 3) in [0, 1], hole, what of it is still unknown) -> (variants, H, W, 3)."""
+    if method != "model":
+        return partial(_classical, method)
+    generator, how = load(weights or WEIGHTS, device)
+
+    @torch.no_grad()
+    def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+        tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device) * 2 - 1
+        mask, missing = (torch.from_numpy(part)[None, None].to(device, torch.float32) for part in (hole, unknown))
+        filled = networks.fill_holes(tensor, missing, how)
+        out = []
+        for turned, flipped in [(False, []), (False, [3]), (False, [2]), (False, [2, 3]),
+                                (True, []), (True, [3]), (True, [2]), (True, [2, 3])][:variants if variants > 1 else 2]:
+            shown, where = ((x.mT if turned else x).flip(flipped) for x in (filled, mask))
+            painted = generator(shown.contiguous(), where.contiguous()).clamp(-1, 1).flip(flipped)
+            out.append((painted.mT if turned else painted)[0].permute(1, 2, 0).cpu().numpy() / 2 + 0.5)
+        return np.stack(out) if variants > 1 else np.mean(out, axis=0, keepdims=True)
+
+    return paint
+
+
+def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    import cv2
+
+    if method == "biharmonic":
+        from skimage.restoration import inpaint_biharmonic
+
+        return inpaint_biharmonic(np.where(unknown[..., None], 0, picture), unknown, channel_axis=-1).clip(0, 1)[None]
+    way = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}[method]
+    deep = (picture * 65535).round().astype(np.uint16)
+    channels = [cv2.inpaint(np.ascontiguousarray(deep[..., c]), unknown.astype(np.uint8), 3, way) for c in range(3)]
+    return np.stack(channels, 2).astype(np.float32)[None] / 65535
 
 
 def load(weights: Path | str, device: str = "cpu") -> tuple[nn.Module, str]:

@@ -1,0 +1,205 @@
+"""One painting, from its photograph and a mask to what a conservator can judge: recognisable, reversible, confined to the loss.
+
+Beside the restored picture come the fill alone, as a layer; a tratteggio, which shows from nearby what is not original (Brandi
+1963; the Istituto Centrale del Restauro's fine upright lines); a map of where the fill is uncertain; and an account in JSON.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from studylib import claims, damage, masks, records, restoration, scans
+from studylib.scans import Scan, ScanError
+
+_RECORD = restoration.WEIGHTS.with_suffix(".json")
+
+
+def pairs(paintings: list[Path], mask: Path | None) -> list[tuple[Path, Path | None]]:
+    """Each painting with its mask: the one file, or in a folder of masks the file NAME.* or NAME_mask.*.
+
+    Raises:
+        ScanError: a painting or its mask is missing, or two paintings would write to the same names.
+    """
+    found = []
+    for path in paintings:
+        inside = sorted(file for file in path.glob("*") if file.is_file() and not file.name.startswith("."))
+        found += inside if path.is_dir() else [path]
+    if not found:
+        raise ScanError(f"{paintings[0]}: holds no picture.")
+    twice = [path.stem for path in found if [other.stem for other in found].count(path.stem) > 1]
+    if twice:
+        raise ScanError(f"{twice[0]}: two paintings of that name; what comes out would overwrite itself.")
+    if mask is None:
+        return [(painting, None) for painting in found]
+    if not mask.is_dir():
+        if len(found) > 1:
+            raise ScanError(f"{mask}: one mask for {len(found)} paintings; expected a folder with a mask for each.")
+        return [(found[0], mask)]
+    masks_of = []
+    for painting in found:
+        fitting = [file for file in sorted(mask.glob("*")) if file.stem in (painting.stem, f"{painting.stem}_mask")
+                   and file.resolve() != painting.resolve()]
+        if len(fitting) != 1:
+            raise ScanError(f"{mask}: {len(fitting)} masks for {painting.name}; expected one, {painting.stem}.* or "
+                            f"{painting.stem}_mask.*.")
+        masks_of.append((painting, fitting[0]))
+    return masks_of
+
+
+def tratteggio(values: np.ndarray, hole: np.ndarray, *, width: float = 2.0, length: float = 24.0, angle: float = 0.0,
+               strength: float = 0.12, seed: int = 0) -> np.ndarray:
+    """A fill as fine strokes of purer hues, which blend into the fill's own colours at a distance.
+
+    Every three neighbouring strokes lean towards red, green and blue (towards light, dark and neither, in grey) by amounts
+    that add up to nothing; a stroke has the mean colour of what it covers.
+
+    Args:
+        values: (holes, C) in [0, 1], the fill, row by row.
+        hole: (H, W) bool.
+        width, length: of a stroke, pixels.
+        angle: degrees from upright, clockwise.
+        strength: how far a stroke leans, in parts of the range; less where the colour is near black or white.
+
+    Returns:
+        (holes, C) in [0, 1].
+    """
+    y, x = (part.astype(np.float64) for part in np.nonzero(hole))
+    turn = np.deg2rad(angle)
+    across, along = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    stroke = np.floor(across / width).astype(np.int64)
+    stroke -= stroke.min(initial=0)
+    shift = np.random.default_rng(seed).random(int(stroke.max(initial=0)) + 1) * length
+    segment = np.floor((along + shift[stroke]) / length).astype(np.int64)
+    _, which = np.unique(np.stack([stroke, segment]), axis=1, return_inverse=True)
+    which = which.reshape(-1)
+    count = np.bincount(which)
+    colour = np.stack([np.bincount(which, channel) / count for channel in values.T.astype(np.float64)], 1)[which]
+    lean = np.eye(3) * 1.5 - 0.5 if values.shape[1] > 1 else np.array([[1.0], [-1.0], [0.0]])
+    lean = np.pad(lean, ((0, 0), (0, max(0, values.shape[1] - 3))))[stroke % 3]
+    room = np.minimum(colour, 1 - colour).min(1, keepdims=True)
+    return (colour + np.minimum(strength, room) * lean).clip(0, 1).astype(np.float32)
+
+
+def choose(hole: np.ndarray) -> tuple[str, str]:
+    """The method for a mask, and why: what the study's own numbers say of masks like it.
+
+    Thin holes (nine tenths of their pixels within 3 pixels of the border) are judged by the study's cracks, others by its
+    irregular masks of the same hole ratio.
+    """
+    import cv2
+
+    names = {"biharmonic": "biharmonic", "Telea": "telea", "Navier-Stokes": "ns"}
+    try:
+        record = records.read(_RECORD)
+    except records.RecordError:
+        return "model", "no record of the study's own numbers is at hand"
+    depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)[hole]
+    thin = np.mean(depth <= 3) > 0.9
+    family = "craquelure" if thin else "irregular"
+    rows = claims.in_buckets(record, ((0.0, 1.0),) if thin else masks.BUCKETS)
+    rows = [row for row in rows if row[0] == family]
+    if not rows:
+        return "model", "the study has no numbers for such holes"
+    row = min(rows, key=lambda row: abs((row[1] + row[2]) / 2 - hole.mean()))
+    _, low, high, count, best, gain, least, most = row
+    said = (f"on {count} {'cracked' if thin else 'irregularly damaged'} pictures of the study, "
+            + (f"{100 * low:.0f} to {100 * high:.0f} % hole, " if not thin else "")
+            + f"the model's hole PSNR is {gain:+.2f} dB [{least:+.2f}, {most:+.2f}] from the best classical method's ({best})")
+    return ("model" if gain > 0 or best not in names else names[best]), said
+
+
+def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto", grown: int = 0, method: str = "auto",
+            weights: Path | None = None, device: str = "cpu", variants: int = 8, stroke: float = 2.0, angle: float = 0.0,
+            progress: Callable[[float], None] | None = None, say: Callable[[str], None] = print) -> list[Path]:
+    """Restore one painting and write everything that belongs to it into the folder `out`; the account is written last.
+
+    Args:
+        mask: the mask of the damage.
+        grown: pixels by which the mask is widened.
+        method: "auto", "model", "telea", "ns" or "biharmonic".
+        stroke, angle: of the tratteggio, pixels and degrees.
+        say: is told how things were understood.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ScanError, ValueError, FileNotFoundError: in one sentence; nothing has been written then.
+    """
+    scan = scans.read(painting)
+    hole, said = damage.read(mask, scan, holes)
+    say(said)
+    hole = damage.grow(hole, grown)
+    if hole.all():
+        raise ScanError(f"{mask}: widened by {grown} pixels it covers the whole picture; there is nothing to restore from.")
+    if not hole.any():
+        say(f"{mask}: has no hole; {painting} comes back unchanged.")
+    why = "as asked"
+    if method == "auto":
+        method, why = choose(hole) if hole.any() else ("model", "there is no hole")
+        say(f"{painting}: method {method}: {why}")
+    variants = variants if method == "model" else 1
+    fills = restoration.restore(scan.colours, hole, method=method, weights=weights, device=device, variants=variants,
+                                progress=progress)
+    values = fills.mean(0)
+    ending = ".tif" if scan.mode == "CMYK" or painting.suffix.lower() in (".tif", ".tiff") else ".png"
+    drawn = {
+        f"restored{ending}": _with(scan, hole, values),
+        f"tratteggio{ending}": _with(scan, hole, tratteggio(values, hole, width=stroke, angle=angle)),
+        f"fill{ending}": _layer(scan, hole, values),
+    }
+    unsure = fills.std(0).mean(1) if variants > 1 else None
+    if unsure is not None:
+        drawn["uncertainty.png"] = _map(scan, hole, unsure)
+    files = {}
+    for name, picture in drawn.items():
+        path = out / f"{painting.stem}_{name}"
+        scans.write(picture, path)
+        files[path.name] = records.sha256(path)
+    account = {
+        "painting": painting.name, "painting_sha256": records.sha256(painting), "mask": str(mask.name),
+        "mask_sha256": records.sha256(mask), "mask_read_as": said.removeprefix(f"{mask}: "), "grown_pixels": grown,
+        "hole_ratio": round(float(hole.mean()), 6), "size": list(scan.pixels.shape[1::-1]), "method": method, "why": why,
+        "weights_sha256": records.sha256(Path(weights or restoration.WEIGHTS)) if method == "model" else None,
+        "variants": variants, "tratteggio": {"width": stroke, "angle": angle},
+        "uncertainty": None if unsure is None else {
+            "what": "standard deviation over the picture as it is, mirrored and turned", "white_is": _white(unsure)},
+        "outside_the_mask": "not one value was changed", "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **records.environment(device), "files": files}
+    path = out / f"{painting.stem}_restoration.json"
+    records.write_atomic(path, (json.dumps(account, indent=1, ensure_ascii=False) + "\n").encode())
+    return [*(out / name for name in files), path]
+
+
+def _with(scan: Scan, hole: np.ndarray, values: np.ndarray) -> Scan:
+    """The picture with other values in its holes; an alpha channel stays."""
+    pixels = scan.pixels.copy()
+    pixels[hole, :values.shape[1]] = (values.clip(0, 1) * scan.depth).round().astype(pixels.dtype)
+    return scan.like(pixels, scan.mode)
+
+
+def _layer(scan: Scan, hole: np.ndarray, values: np.ndarray) -> Scan:
+    """The fill alone: transparent where the picture is known. A CMYK picture's layer is opaque, white where it is known."""
+    channels = values.shape[1]
+    mode = {1: "LA", 3: "RGBA", 4: "CMYK"}[channels]
+    if scan.pixels.dtype == np.uint16 and mode == "LA":
+        mode, values, channels = "RGBA", values.repeat(3, 1), 3
+    pixels = np.zeros((*hole.shape, channels + (mode != "CMYK")), scan.pixels.dtype)
+    pixels[hole, :channels] = (values.clip(0, 1) * scan.depth).round().astype(pixels.dtype)
+    if mode != "CMYK":
+        pixels[hole, -1] = scan.depth
+    return scan.like(pixels, mode)
+
+
+def _map(scan: Scan, hole: np.ndarray, unsure: np.ndarray) -> Scan:
+    pixels = np.zeros((*hole.shape, 1), np.uint8)
+    pixels[hole, 0] = (unsure / _white(unsure) * 255).clip(0, 255).round().astype(np.uint8)
+    return Scan(pixels, "L", None, scan.exif, scan.dpi, scan.orientation)
+
+
+def _white(unsure: np.ndarray) -> float:
+    """What white stands for in the map: the 99th percentile, in parts of the range."""
+    return max(float(np.percentile(unsure, 99)), 1e-6) if unsure.size else 1e-6

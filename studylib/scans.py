@@ -1,0 +1,206 @@
+"""Photographs and scans as they come: depth, channels, colour profile, orientation and resolution go out as they came in.
+
+Nothing is converted: a picture's values stay in its own colour space, and what is not painted over is written back as read.
+"""
+
+import io
+import struct
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from studylib import records
+
+LOSSLESS = (".png", ".tif", ".tiff")
+
+_MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
+# The EXIF orientation -> (transposed, rows flipped, columns flipped) of the stored picture against the upright one.
+_TURNS = {1: (0, 0, 0), 2: (0, 0, 1), 3: (0, 1, 1), 4: (0, 1, 0), 5: (1, 0, 0), 6: (1, 1, 0), 7: (1, 1, 1), 8: (1, 0, 1)}
+_MOST = 2**30  # pixels
+
+
+class ScanError(ValueError):
+    """A picture cannot be read or written. The message names the file and what was expected."""
+
+
+@dataclass
+class Scan:
+    """A picture, upright.
+
+    Attributes:
+        pixels: (H, W, C) uint8 or uint16 with C channels of `mode`.
+        mode: "L", "LA", "RGB", "RGBA" or "CMYK".
+        icc: its colour profile; exif: its EXIF block, which holds the orientation that it is stored in.
+        dpi: dots per inch.
+    """
+
+    pixels: np.ndarray
+    mode: str
+    icc: bytes | None = None
+    exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    orientation: int = 1
+    path: Path = field(default=Path())
+
+    @property
+    def colours(self) -> np.ndarray:
+        """The channels without alpha, (H, W, 1, 3 or 4); a view."""
+        return self.pixels[..., :-1] if self.mode in ("LA", "RGBA") else self.pixels
+
+    @property
+    def depth(self) -> int:
+        """The largest value: 255 or 65535."""
+        return int(np.iinfo(self.pixels.dtype).max)
+
+    def like(self, pixels: np.ndarray, mode: str) -> "Scan":
+        """Another picture of the same place: the same profile, orientation and resolution."""
+        return Scan(pixels, mode, self.icc, self.exif, self.dpi, self.orientation, self.path)
+
+
+def read(path: Path | str) -> Scan:
+    """Read a JPEG, PNG, TIFF or any other still picture that Pillow knows.
+
+    Raises:
+        ScanError: there is no such file, it is no picture, it is damaged, or it is of a kind that cannot be restored.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ScanError(f"{path}: there is no such file; expected a picture.")
+    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MOST:
+                raise ScanError(f"{path}: {image.width} x {image.height} pixels; expected at most {_MOST}.")
+            if getattr(image, "n_frames", 1) > 1:
+                raise ScanError(f"{path}: holds {image.n_frames} pages or frames; expected one picture.")
+            exif, dpi = image.info.get("exif"), image.info.get("dpi")
+            orientation = image.getexif().get(0x0112, 1)
+            facts = {"icc": image.info.get("icc_profile"), "exif": exif, "path": path,
+                     "dpi": tuple(float(value) for value in dpi) if dpi else None,
+                     "orientation": orientation if orientation in _TURNS else 1}
+            pixels, mode = _decoded(image, path)
+            # Pillow turns TIFF files itself while it loads them.
+            upright = image.format == "TIFF" and image.getexif().get(0x0112, 1) != orientation
+    except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as problem:
+        if isinstance(problem, ScanError):
+            raise
+        raise ScanError(f"{path}: cannot be read as a picture ({problem}).") from None
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
+    return Scan(pixels if upright else _turned(pixels, facts["orientation"]), mode, **facts)
+
+
+def write(scan: Scan, path: Path | str) -> None:
+    """Write a picture without loss, in one piece: PNG or TIFF by the ending of its name.
+
+    Raises:
+        ScanError: the ending is another, or the format cannot hold the picture's channels.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in LOSSLESS:
+        raise ScanError(f"{path}: would change values outside the holes; expected a name that ends in .png, .tif or .tiff.")
+    if path.suffix.lower() == ".png" and scan.mode == "CMYK":
+        raise ScanError(f"{path}: PNG cannot hold CMYK; expected a name that ends in .tif.")
+    stored = np.ascontiguousarray(_turned(scan.pixels, scan.orientation, back=True))
+    deep = stored.dtype == np.uint16
+    png = path.suffix.lower() == ".png"
+    if deep and png:
+        data = _png16(stored, scan)
+    elif deep:
+        data = _tiff16(stored, scan)
+    else:
+        image = Image.fromarray(stored[..., 0] if scan.mode == "L" else stored, scan.mode)
+        stream = io.BytesIO()
+        options = {"icc_profile": scan.icc, "dpi": scan.dpi, "exif": _exif(scan)}
+        options = {name: value for name, value in options.items() if value}
+        image.save(stream, "PNG" if png else "TIFF", **options, **({} if png else {"compression": "tiff_adobe_deflate"}))
+        data = stream.getvalue()
+    records.write_atomic(path, data)
+
+
+def _decoded(image: Image.Image, path: Path) -> tuple[np.ndarray, str]:
+    import cv2
+
+    raw = str(image.tile[0][3]) if image.tile else ""
+    if (";16" in raw and image.mode in ("RGB", "RGBA")) or (image.mode.startswith("I;16") and image.format == "TIFF"):
+        if image.format == "TIFF":
+            import tifffile
+
+            pixels = tifffile.imread(path)
+        else:
+            pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+            order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
+            pixels = pixels if pixels is None or pixels.ndim == 2 else pixels[..., order[pixels.shape[2]]]
+        if pixels is None or pixels.dtype != np.uint16 or pixels.ndim > 3:
+            raise ScanError(f"{path}: cannot be read as a picture of 16 bits a channel.")
+        pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+        return pixels, {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2]]
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)[..., None], "L"
+    if image.mode in ("I", "F"):
+        raise ScanError(f"{path}: has 32 bits a channel; expected 8 or 16.")
+    mode = "RGBA" if image.mode == "P" and "transparency" in image.info else _MODES.get(image.mode, image.mode)
+    image = image if image.mode == mode else image.convert(mode)
+    if mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
+        raise ScanError(f"{path}: colour mode {mode}; expected grey, RGB or CMYK.")
+    pixels = np.array(image)
+    return pixels if pixels.ndim == 3 else pixels[..., None], mode
+
+
+def _turned(pixels: np.ndarray, orientation: int, back: bool = False) -> np.ndarray:
+    """From stored to upright, or back."""
+    transposed, rows, columns = _TURNS[orientation]
+
+    def flip(pixels: np.ndarray) -> np.ndarray:
+        return pixels[::-1 if rows else 1, ::-1 if columns else 1]
+
+    if back:
+        pixels = pixels.transpose(1, 0, 2) if transposed else pixels
+        return flip(pixels)
+    pixels = flip(pixels)
+    return pixels.transpose(1, 0, 2) if transposed else pixels
+
+
+def _exif(scan: Scan) -> bytes | None:
+    """The picture's EXIF block; where there was none (TIFF keeps its orientation elsewhere), one with its orientation."""
+    if scan.exif or scan.orientation == 1:
+        return scan.exif
+    exif = Image.Exif()
+    exif[0x0112] = scan.orientation
+    return exif.tobytes()
+
+
+def _png16(stored: np.ndarray, scan: Scan) -> bytes:
+    """Pillow writes no 16-bit colour: OpenCV encodes it, and the profile, EXIF and resolution are put in after the head."""
+    import cv2
+
+    order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[stored.shape[2]]
+    data = cv2.imencode(".png", np.ascontiguousarray(stored[..., order]))[1].tobytes()
+    chunks = b""
+    if scan.icc:
+        chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(scan.icc))
+    if scan.dpi:
+        chunks += _chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in scan.dpi), 1))
+    if exif := _exif(scan):
+        chunks += _chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
+    return data[:33] + chunks + data[33:]
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def _tiff16(stored: np.ndarray, scan: Scan) -> bytes:
+    import tifffile
+
+    tags = [(34675, "B", len(scan.icc), scan.icc, True)] if scan.icc else []
+    tags += [(274, "H", 1, scan.orientation, True)]
+    stream = io.BytesIO()
+    shown = stored[..., 0] if scan.mode == "L" else stored
+    tifffile.imwrite(stream, shown, photometric="rgb" if scan.mode.startswith("RGB") else "minisblack", extratags=tags,
+                     extrasamples=["unassalpha"] if scan.mode.endswith("A") else None, metadata=None,
+                     resolution=scan.dpi or (1, 1), resolutionunit="INCH" if scan.dpi else "NONE")
+    return stream.getvalue()

@@ -1,0 +1,197 @@
+"""Outside the mask not one value changes; the tratteggio adds up to the fill; bad input ends in a sentence and no file."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from studylib import atelier, conservation, networks, records, restoration, scans, training
+from studylib.parameters import check
+from studylib.scans import Scan, ScanError
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("weights")
+    asked = check({"width": 8, "keep_weights": True, "record": str(folder / "small.json")})
+    torch.manual_seed(0)
+    generator = networks.UNet(8)
+    torch.nn.init.normal_(generator.head.weight, 0, 0.05)
+    training.keep_weights(training.Trained(generator, "thin_plate", 1, 0.0), asked)
+    return folder / "small.safetensors"
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """A painted scene of 96 x 80 pixels and a hole of two parts, one at the border."""
+    pixels = np.repeat(np.repeat(atelier.paint("scenes", 1, 48, seed=5)[0], 2, 0), 2, 1)[:80]
+    hole = np.zeros((80, 96), bool)
+    hole[20:40, 30:50], hole[60:, 88:] = True, True
+    return pixels, hole
+
+
+def files(folder, scan, hole, ending):
+    folder.mkdir(exist_ok=True)
+    painting, mask = folder / f"fresco{ending}", folder / "damage.png"
+    scans.write(scan, painting)
+    Image.fromarray((hole * 255).astype(np.uint8)).save(mask)
+    return painting, mask
+
+
+def as_mode(pixels, mode, dtype):
+    image = np.asarray(Image.fromarray(pixels).convert(mode))
+    image = image if image.ndim == 3 else image[..., None]
+    return image.astype(dtype) * (257 if dtype == np.uint16 else 1)
+
+
+@pytest.mark.parametrize(("mode", "dtype", "ending"), [
+    ("RGB", np.uint8, ".png"), ("RGB", np.uint8, ".tif"), ("RGB", np.uint16, ".png"), ("RGB", np.uint16, ".tif"),
+    ("L", np.uint8, ".png"), ("L", np.uint16, ".tif"), ("LA", np.uint8, ".png"), ("RGBA", np.uint8, ".png"),
+    ("RGBA", np.uint16, ".png"), ("CMYK", np.uint8, ".tif")])
+def test_outside_the_mask_not_one_value_changes(tmp_path, weights, scene, mode, dtype, ending):
+    pixels, hole = scene
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    scan = Scan(as_mode(pixels, mode, dtype), mode, b"a profile", exif.tobytes(), (300.0, 300.0), 8)
+    painting, mask = files(tmp_path, scan, hole, ending)
+    stored = scans.read(painting)
+    written = conservation.restore(painting, tmp_path / "out", mask=mask, holes="white", method="model", weights=weights,
+                                   variants=2, say=lambda text: None)
+    assert [path.name for path in written] == [
+        f"fresco_restored{ending}", f"fresco_tratteggio{ending}", f"fresco_fill{ending}", "fresco_uncertainty.png",
+        "fresco_restoration.json"]
+    for name in written[:2]:
+        restored = scans.read(name)
+        assert restored.pixels.dtype == dtype
+        assert np.array_equal(restored.pixels[~hole], stored.pixels[~hole])
+        assert not np.array_equal(restored.pixels[hole], stored.pixels[hole])
+        assert (restored.mode, restored.icc, restored.orientation) == (mode, b"a profile", 8)
+        assert restored.dpi == pytest.approx((300, 300), abs=0.1)
+        if mode.endswith("A"):
+            assert np.array_equal(restored.pixels[..., -1], stored.pixels[..., -1])
+    account = json.loads(written[-1].read_text())
+    assert account["files"][written[0].name] == records.sha256(written[0])
+    assert account["painting_sha256"] == records.sha256(painting)
+    assert account["hole_ratio"] == pytest.approx(hole.mean(), abs=1e-5)
+
+
+def test_the_layer_over_the_damaged_picture_is_the_restored_one(tmp_path, weights, scene):
+    pixels, hole = scene
+    painting, mask = files(tmp_path, Scan(pixels, "RGB"), hole, ".png")
+    restored, _, layer, *_ = conservation.restore(painting, tmp_path, mask=mask, method="model", weights=weights, variants=1,
+                                                  say=lambda text: None)
+    under = Image.open(painting).convert("RGBA")
+    under.alpha_composite(Image.open(layer))
+    assert np.array_equal(np.asarray(under.convert("RGB")), np.asarray(Image.open(restored)))
+
+
+def test_a_tratteggio_adds_up_to_the_fill_and_can_be_told_from_it(scene):
+    pixels, _ = scene
+    hole = np.zeros(pixels.shape[:2], bool)
+    hole[8:72, 8:88] = True
+    fill = cv2.GaussianBlur(pixels, (0, 0), 6).astype(np.float32) / 255 * 0.7 + 0.15
+    for angle in (0, 30):
+        drawn = fill.copy()
+        drawn[hole] = conservation.tratteggio(fill[hole], hole, angle=angle)
+        assert np.abs(drawn - fill)[hole].mean() > 0.04
+        far = cv2.GaussianBlur(drawn, (0, 0), 8) - cv2.GaussianBlur(fill, (0, 0), 8)
+        assert np.abs(far[28:52, 28:68]).mean() < 0.02
+        assert np.abs(far[28:52, 28:68].mean((0, 1))).max() < 0.01
+    upright = np.zeros_like(fill)
+    upright[hole] = conservation.tratteggio(np.full((hole.sum(), 3), 0.5, np.float32), hole)
+    assert np.ptp(upright[8:72, 8:88], axis=0).max() < 1e-6
+    assert conservation.tratteggio(np.zeros((0, 3), np.float32), np.zeros_like(hole)).shape == (0, 3)
+
+
+def test_an_empty_mask_changes_nothing_and_says_so(tmp_path, weights, scene, capsys):
+    pixels, hole = scene
+    painting, mask = files(tmp_path, Scan(pixels, "RGB"), hole & False, ".png")
+    restored, *_ = conservation.restore(painting, tmp_path, mask=mask, weights=weights)
+    assert np.array_equal(scans.read(restored).pixels, pixels)
+    assert "has no hole" in capsys.readouterr().out
+
+
+def test_a_folder_of_paintings_finds_its_masks(tmp_path):
+    for name in ("paintings/a.png", "paintings/b.jpg", "masks/a_mask.png", "masks/b.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = conservation.pairs([tmp_path / "paintings"], tmp_path / "masks")
+    assert [(painting.name, mask.name) for painting, mask in found] == [("a.png", "a_mask.png"), ("b.jpg", "b.png")]
+    (tmp_path / "masks" / "b_mask.png").touch()
+    with pytest.raises(ScanError, match=r"2 masks for b\.jpg"):
+        conservation.pairs([tmp_path / "paintings"], tmp_path / "masks")
+    with pytest.raises(ScanError, match="one mask for 2 paintings"):
+        conservation.pairs([tmp_path / "paintings"], tmp_path / "masks" / "b.png")
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    ([], "--mask: expected a mask"), (["--mask", "absent.png"], "absent.png: there is no such file"),
+    (["--mask", "full.png", "--holes", "white"], "covers the whole picture"),
+    (["--mask", "mask.png", "--grow", "-1"], "--grow -1"),
+    (["--mask", "mask.png", "--weights", "mask.png"], "does not hold the weights"), (["--detect", "rust"], "detect 'rust'"),
+    (["--mask", "small.png"], "expected the same shape")])
+def test_bad_input_ends_in_one_sentence_and_no_file(tmp_path, scene, options, sentence):
+    pixels, hole = scene
+    files(tmp_path, Scan(pixels, "RGB"), hole, ".png")[1].rename(tmp_path / "mask.png")
+    Image.fromarray(np.full((80, 96), 255, np.uint8)).save(tmp_path / "full.png")
+    Image.fromarray(np.zeros((40, 96), np.uint8)).save(tmp_path / "small.png")
+    done = subprocess.run([sys.executable, "-m", "studylib", "restore", "fresco.png", "-o", "out", "--method", "model", *options],
+                          cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(records.ROOT)})
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_proposed_mask_is_not_applied_unseen(tmp_path, scene):
+    pixels, hole = scene
+    painting, _ = files(tmp_path, Scan(pixels, "RGB"), hole, ".png")
+    command = [sys.executable, "-m", "studylib", "restore", str(painting), "-o", str(tmp_path / "out"), "--detect"]
+    done = subprocess.run(command, cwd=records.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["fresco_mask.png"]
+    assert "correct it by hand" in done.stdout
+
+
+def test_tiles_leave_no_seam_and_agree_with_the_whole(scene, weights, monkeypatch):
+    """A picture filled in small tiles is nearly that filled at once, and no rougher where tiles meet."""
+    pixels = np.repeat(np.repeat(scene[0], 3, 0), 3, 1)
+    hole = np.zeros(pixels.shape[:2], bool)
+    for top in range(10, 230, 24):
+        hole[top:top + 7, 5:280] = True
+    options = {"method": "model", "weights": weights}
+    whole = restoration.restore(pixels, hole, **options)[0]
+    monkeypatch.setattr(restoration, "_CORE", 64)
+    tiled = restoration.restore(pixels, hole, **options)[0]
+    assert np.abs(tiled - whole).mean() < 0.01
+    drawn = pixels.astype(np.float32) / 255
+    drawn[hole] = tiled
+    steps = np.abs(np.diff(drawn, axis=1)).mean(2)
+    both = hole[:, 1:] & hole[:, :-1]
+    seams = np.zeros_like(both)
+    seams[:, 63::64] = True
+    assert steps[both & seams].mean() < 1.2 * steps[both & ~seams].mean()
+
+
+def test_deep_holes_are_filled_from_half_the_size(weights):
+    pixels = np.repeat(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], 300, 0).repeat(3, 2)
+    hole = np.zeros((300, 320), bool)
+    hole[60:240, 60:260] = True
+    values = restoration.restore(pixels, hole, weights=weights)
+    assert values.shape == (1, hole.sum(), 3)
+    assert np.isfinite(values).all()
+    smooth = restoration.restore(pixels, hole, method="telea")
+    assert np.abs(smooth[0, :, 0] - pixels[hole][:, 0] / 255).mean() < 0.2
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    ({"method": "magic"}, "method 'magic'"), ({"variants": 9}, "variants 9"), ({"method": "ns", "variants": 2}, "variants 2")])
+def test_restore_refuses_what_it_does_not_know(scene, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        restoration.restore(*scene, **options)

@@ -1,0 +1,123 @@
+"""A mask is understood in every way that people draw one; what is proposed finds what was put there."""
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from studylib import atelier, damage, scans
+from studylib.scans import Scan, ScanError
+
+
+@pytest.fixture(scope="module")
+def picture():
+    return Scan(np.repeat(np.repeat(atelier.paint("scenes", 1, 64, seed=5)[0], 2, 0), 2, 1), "RGB")
+
+
+@pytest.fixture(scope="module")
+def hole():
+    hole = np.zeros((128, 128), bool)
+    hole[20:50, 30:60], hole[100:, 110:] = True, True
+    return hole
+
+
+def grey(hole):
+    return Image.fromarray((hole * 255).astype(np.uint8))
+
+
+def red(hole, picture):
+    return Image.fromarray(np.where(hole[..., None], np.uint8([255, 0, 0]), picture.pixels))
+
+
+def alpha(hole, picture, erased):
+    colours = picture.pixels if erased else np.zeros_like(picture.pixels)
+    return Image.fromarray(np.dstack([colours, ((~hole if erased else hole) * 255).astype(np.uint8)]), "RGBA")
+
+
+WAYS = {
+    "white": (lambda h, p: grey(h), "white is the hole"), "black": (lambda h, p: grey(~h), "black is the hole"),
+    "bits": (lambda h, p: grey(h).convert("1"), "white is the hole"), "colour": (lambda h, p: grey(h).convert("RGB"), "white is"),
+    "red": (red, "holes painted red"), "layer": (lambda h, p: alpha(h, p, False), "on a transparent ground"),
+    "erased": (lambda h, p: alpha(h, p, True), "with the holes erased")}
+
+
+@pytest.mark.parametrize(("draw", "said"), WAYS.values(), ids=list(WAYS))
+def test_a_mask_is_understood(tmp_path, picture, hole, draw, said):
+    draw(hole, picture).save(tmp_path / "mask.png")
+    found, how = damage.read(tmp_path / "mask.png", picture)
+    assert np.array_equal(found, hole)
+    assert said in how
+    assert f"{100 * hole.mean():.2f} % of the picture" in how
+
+
+def test_what_is_the_hole_may_be_said(tmp_path, picture, hole):
+    grey(hole).save(tmp_path / "mask.png")
+    assert np.array_equal(damage.read(tmp_path / "mask.png", picture, "black")[0], ~hole)
+
+
+def test_soft_edges_belong_to_the_hole(tmp_path, picture, hole):
+    Image.fromarray(cv2.GaussianBlur((hole * 255).astype(np.uint8), (0, 0), 2)).save(tmp_path / "mask.png")
+    found, _ = damage.read(tmp_path / "mask.png", picture)
+    assert found[hole].all()
+    assert found.sum() > hole.sum()
+
+
+@pytest.mark.parametrize("size", [(64, 64), (256, 256), (127, 127)])
+def test_a_mask_of_another_size_is_scaled(tmp_path, picture, hole, size):
+    grey(hole).resize(size, Image.Resampling.NEAREST).save(tmp_path / "mask.png")
+    found, how = damage.read(tmp_path / "mask.png", picture)
+    assert found.shape == hole.shape
+    assert (found != hole).mean() < 0.02
+    assert f"scaled from {size[0]} x {size[1]}" in how
+
+
+@pytest.mark.parametrize(("make", "sentence"), [
+    (lambda p: grey(np.ones((128, 128), bool)), "covers the whole picture"),
+    (lambda p: grey(np.ones((128, 100), bool)), "is 100 x 128 pixels, the picture 128 x 128"),
+    (lambda p: Image.fromarray(np.tile(np.arange(128, dtype=np.uint8) + 60, (128, 1))), "neither black and white nor"),
+    (lambda p: None, "there is no such file")])
+def test_what_is_no_mask_is_told_in_a_sentence(tmp_path, picture, make, sentence):
+    made = make(picture)
+    if made:
+        made.save(tmp_path / "mask.png")
+    with pytest.raises(ScanError, match=rf"mask\.png: .*{sentence}"):
+        damage.read(tmp_path / "mask.png", picture, "white" if "covers" in sentence else "auto")
+
+
+def test_an_empty_mask_is_no_hole(tmp_path, picture, hole):
+    grey(np.zeros_like(hole)).save(tmp_path / "mask.png")
+    assert not damage.read(tmp_path / "mask.png", picture)[0].any()
+
+
+def test_a_mask_grows_on_all_sides(hole):
+    wide = damage.grow(hole, 3)
+    assert wide[17:53, 40].all()
+    assert not wide[16, 40]
+    assert damage.grow(hole, 0) is hole
+
+
+@pytest.mark.parametrize(("kind", "value"), [("cracks", 40), ("light", 255), ("dark", 0)])
+def test_damage_that_was_put_there_is_proposed(kind, value):
+    pixels = np.full((200, 260, 3), 140, np.uint8)
+    pixels += np.random.default_rng(0).integers(0, 12, pixels.shape).astype(np.uint8)
+    hole = np.zeros(pixels.shape[:2], np.uint8)
+    if kind == "cracks":
+        cv2.polylines(hole, [np.int32([[10, 20], [90, 80], [120, 190], [240, 150]])], False, 1, 1)
+    else:
+        cv2.ellipse(hole, (120, 90), (14, 9), 20, 0, 360, 1, -1)
+    pixels[hole > 0] = value
+    found = damage.detect(Scan(pixels, "RGB"), (kind,))
+    assert found[hole > 0].mean() > 0.9
+    assert found[hole == 0].mean() < 0.01
+    assert not damage.detect(Scan(np.full((50, 60, 1), 90, np.uint8), "L")).any()
+
+
+def test_an_unknown_kind_of_damage_is_refused(picture):
+    with pytest.raises(ScanError, match="detect 'rust': expected light, dark, cracks"):
+        damage.detect(picture, ("rust",))
+
+
+def test_a_proposal_is_read_again_as_it_was(tmp_path, picture, hole):
+    damage.write(hole, picture, tmp_path / "mask.png")
+    assert scans.read(tmp_path / "mask.png").mode == "L"
+    assert np.array_equal(damage.read(tmp_path / "mask.png", picture, "white")[0], hole)

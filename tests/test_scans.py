@@ -1,0 +1,115 @@
+"""What is read and written again is the same, in every depth, mode, orientation and format that can hold it."""
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image, ImageCms, ImageOps
+
+from studylib import scans
+from studylib.scans import ScanError
+
+MODES = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def noise(mode, dtype, shape=(9, 14)):
+    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (*shape, MODES[mode]), endpoint=True)
+    return values.astype(dtype)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_what_is_written_is_read_again(tmp_path, ending, dtype, mode, orientation):
+    if mode == "CMYK" and (ending == ".png" or dtype == np.uint16):
+        pytest.skip("no such files")
+    if mode == "LA" and dtype == np.uint16:
+        pytest.skip("neither Pillow nor OpenCV reads 16-bit grey with alpha")
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = orientation, "a camera"
+    scan = scans.Scan(noise(mode, dtype), mode, ICC, exif.tobytes(), (300.0, 300.0), orientation)
+    scans.write(scan, tmp_path / f"one{ending}")
+    again = scans.read(tmp_path / f"one{ending}")
+    assert again.mode == mode
+    assert again.pixels.dtype == dtype
+    assert np.array_equal(again.pixels, scan.pixels)
+    assert again.icc == ICC
+    assert again.dpi == pytest.approx((300, 300), abs=0.1)
+    assert again.orientation == orientation
+    scans.write(again, tmp_path / f"two{ending}")
+    once_more = scans.read(tmp_path / f"two{ending}")
+    assert np.array_equal(once_more.pixels, scan.pixels)
+    assert once_more.orientation == orientation
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_upright_as_pillow_turns_them(tmp_path, orientation):
+    stored = Image.fromarray(noise("RGB", np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "turned.png", exif=exif)
+    scan = scans.read(tmp_path / "turned.png")
+    assert np.array_equal(scan.pixels, np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "turned.png"))))
+    scans.write(scan, tmp_path / "back.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "back.png")), np.asarray(stored))
+    assert Image.open(tmp_path / "back.png").getexif()[0x0112] == orientation
+
+
+def test_other_programs_read_sixteen_bits(tmp_path):
+    scan = scans.Scan(noise("RGB", np.uint16), "RGB", ICC)
+    scans.write(scan, tmp_path / "deep.png")
+    scans.write(scan, tmp_path / "deep.tif")
+    assert np.array_equal(cv2.imread(str(tmp_path / "deep.png"), cv2.IMREAD_UNCHANGED)[..., ::-1], scan.pixels)
+    assert np.array_equal(tifffile.imread(tmp_path / "deep.tif"), scan.pixels)
+
+
+def test_palettes_and_bits_become_colours(tmp_path):
+    picture = Image.fromarray(noise("RGB", np.uint8))
+    picture.quantize(8).save(tmp_path / "palette.png")
+    assert np.array_equal(scans.read(tmp_path / "palette.png").pixels, np.asarray(picture.quantize(8).convert("RGB")))
+    picture.convert("1").save(tmp_path / "bits.png")
+    assert scans.read(tmp_path / "bits.png").mode == "L"
+
+
+def broken_png(path):
+    Image.fromarray(noise("RGB", np.uint8)).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def huge_png(path):
+    head = struct.pack(">IIBBBBB", 200_000, 200_000, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + b"IHDR" + head + struct.pack(">I", zlib.crc32(b"IHDR" + head))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+
+
+def two_pages(path):
+    first, second = (Image.fromarray(noise("L", np.uint8)[..., 0]) for _ in range(2))
+    first.save(path, "TIFF", save_all=True, append_images=[second])
+
+
+BAD = {"absent": (lambda path: None, "there is no such file"), "text": (lambda path: path.write_text("text"), "cannot be read"),
+       "empty": (lambda path: path.write_bytes(b""), "cannot be read"), "half": (broken_png, "cannot be read"),
+       "huge": (huge_png, "expected at most"), "pages": (two_pages, "2 pages"),
+       "float": (lambda path: Image.fromarray(np.zeros((4, 4), np.float32)).save(path, "TIFF"), "32 bits")}
+
+
+@pytest.mark.parametrize(("make", "sentence"), BAD.values(), ids=list(BAD))
+def test_what_is_no_picture_is_told_in_a_sentence(tmp_path, make, sentence):
+    path = tmp_path / "one.png"
+    make(path)
+    with pytest.raises(ScanError, match=rf"one\.png: .*{sentence}"):
+        scans.read(path)
+
+
+@pytest.mark.parametrize(("name", "mode", "sentence"), [
+    ("out.jpg", "RGB", "would change values"), ("out", "RGB", "would change values"), ("out.png", "CMYK", "cannot hold CMYK")])
+def test_a_format_that_cannot_hold_the_picture_is_refused(tmp_path, name, mode, sentence):
+    with pytest.raises(ScanError, match=sentence):
+        scans.write(scans.Scan(noise(mode, np.uint8), mode), tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -75,6 +75,7 @@ class Parameters(BaseModel):
     updates: Literal["batch", "epoch"] = Field("batch", description="one update a batch, or one an epoch as published")
     max_updates: int = Field(0, ge=0, description="cap on the number of updates; 0: none")
     effort: float = Field(1.0, gt=0, le=100, description="this run's length relative to epochs and cap")
+    limit_updates: int = Field(0, ge=0, description="no run goes beyond, whatever its cap and effort; 0: no limit")
     batch: int = Field(32, ge=2, description="pictures in an update")
     lr: float = Field(2e-4, gt=0, lt=1, description="Adam's step size")
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's memory of gradients; 0.5 is usual in GANs, 0.9 elsewhere")

@@ -86,11 +86,12 @@ def batches(asked: Parameters, pictures: int) -> int:
 
 
 def planned_updates(asked: Parameters, pictures: int) -> int:
-    """Number of optimiser updates of a run: epochs times updates an epoch, capped, times effort."""
+    """Number of optimiser updates of a run: epochs times updates an epoch, capped, times effort, within the limit."""
     planned = asked.epochs * (1 if asked.updates == "epoch" else batches(asked, pictures))
     if asked.max_updates:
         planned = min(planned, asked.max_updates)
-    return max(1, round(planned * asked.effort))
+    planned = max(1, round(planned * asked.effort))
+    return min(planned, asked.limit_updates) if asked.limit_updates else planned
 
 
 def mask_folder(asked: Parameters) -> Path | None:

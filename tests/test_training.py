@@ -266,7 +266,7 @@ def test_a_run_may_start_from_another_s_weights(run, tmp_path):
     ({"epochs": 3}, 10, 9), ({"epochs": 3}, 8, 6), ({"epochs": 3}, 1, 3), ({"epochs": 3, "updates": "epoch"}, 10, 3),
     ({"epochs": 200, "max_updates": 50}, 10, 50), ({"epochs": 2, "max_updates": 50}, 10, 6),
     ({"epochs": 200, "max_updates": 50, "effort": 4.0}, 10, 200), ({"epochs": 2, "effort": 0.5}, 10, 3),
-    ({"epochs": 1, "effort": 0.01}, 10, 1)])
+    ({"epochs": 1, "effort": 0.01}, 10, 1), ({"epochs": 200, "effort": 9.0, "limit_updates": 12}, 10, 12)])
 def test_planned_updates(asked, count, updates):
     assert training.planned_updates(ask(**{"max_updates": 0, **asked}), count) == updates
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from studylib import networks, restoration, training
+from studylib import atelier, masks, metrics, networks, restoration, training
 from studylib.parameters import check
 
 
@@ -69,7 +69,20 @@ def test_float64_stays_float64(weights, scene):
     assert torch.equal(torch.where(masks > 0, 0, filled), torch.where(masks > 0, 0, pictures.double()))
 
 
-@pytest.mark.parametrize(("pictures", "masks", "sentence"), [
+@pytest.mark.parametrize("size", [(64, 64), (96, 72)])
+@pytest.mark.parametrize("family", ["perlin", "box", "strokes", "cracks"])
+def test_the_study_s_own_weights_add_to_the_surface_they_start_from(family, size):
+    """By default, offline, on pictures of another kind than those they were trained on."""
+    pictures = torch.from_numpy(atelier.paint("scenes", 12, 96, seed=9)).permute(0, 3, 1, 2)[..., :size[0], :size[1]] / 255
+    holes = masks.sample(family, 12, 96, seed=4)[..., :size[0], :size[1]]
+    holes[:, :, 0, 0] = 0
+    smooth = networks.fill_holes(pictures * 2 - 1, holes, "thin_plate")
+    ours = restoration.inpaint(pictures, holes) * 2 - 1
+    gain = metrics.hole_psnr(ours, pictures * 2 - 1, holes) - metrics.hole_psnr(smooth, pictures * 2 - 1, holes)
+    assert gain.mean() > 0.1
+
+
+@pytest.mark.parametrize(("pictures", "holes", "sentence"), [
     (torch.zeros(3, 20, 20), torch.zeros(1, 20, 20), "pictures of shape"),
     (torch.zeros(1, 3, 20, 20, dtype=torch.uint8), torch.zeros(1, 1, 20, 20), "floating point"),
     (torch.zeros(1, 3, 20, 20), torch.zeros(1, 1, 20, 21), "masks of shape"),
@@ -77,9 +90,9 @@ def test_float64_stays_float64(weights, scene):
     (torch.full((1, 3, 20, 20), torch.nan), torch.zeros(1, 1, 20, 20), "not numbers"),
     (torch.zeros(2, 3, 20, 20), torch.stack([torch.zeros(1, 20, 20), torch.ones(1, 20, 20)]), "mask 1 covers"),
 ])
-def test_bad_input_ends_in_a_sentence(weights, pictures, masks, sentence):
+def test_bad_input_ends_in_a_sentence(weights, pictures, holes, sentence):
     with pytest.raises(ValueError, match=sentence):
-        restoration.inpaint(pictures, masks, weights)
+        restoration.inpaint(pictures, holes, weights)
 
 
 def test_weights_that_are_none_are_named(tmp_path, scene):

@@ -59,6 +59,24 @@ def over_families(record: dict, metric: str = "psnr") -> np.ndarray:
     return np.mean([values(record, family, metric) for family in record["results"]["metrics"] if family != "training"], axis=0)
 
 
+def gain_table(record: dict) -> str:
+    """The model's gains over the best classical method of each family in hole PSNR, and the change in LPIPS, as Markdown."""
+    lines = ["| masks | best classical, hole PSNR | gain (dB) | best classical, LPIPS | change (less is better) |",
+             "|---|---|---|---|---|"]
+    scored = record["results"]["metrics"]
+    for family in scored:
+        cells = []
+        for metric, digits in (("psnr", 2), ("lpips", 3)):
+            part = {family: scored[family]}
+            best, *change = intervals.against_best(part, _MODEL, list(_CLASSICAL), metric)[family]
+            if metric == "lpips":
+                change = [-change[0], -change[2], -change[1]]
+            mean, low, high = (f"{value:+.{digits}f}" for value in change)
+            cells += [f"{best} {np.mean(values(record, family, metric, best)):.{digits}f}", f"{mean} [{low}, {high}]"]
+        lines.append(f"| {family} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def in_buckets(record: dict, buckets: tuple, metric: str = "psnr") -> list[tuple]:
     """The model's gain over the best classical method in each hole-ratio bucket of each family that has 5 pictures or more.
 

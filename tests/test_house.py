@@ -201,6 +201,13 @@ def test_readme_shows_the_verdicts_of_the_committed_write_up():
     assert figures.claims(verdicts) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_readme_shows_the_gains_of_the_committed_model():
+    made = records.read(ROOT / "results/laptop/03_gan_training/any_mask_128.json")
+    assert claims.gain_table(made) in (ROOT / "README.md").read_text(encoding="utf-8")
+    weights = ROOT / "results/laptop/03_gan_training/any_mask_128.safetensors"
+    assert made["files"] == {weights.name: records.sha256(weights)}
+
+
 def test_readme_shows_what_the_committed_benches_measured():
     made = sorted((ROOT / "results" / "bench").glob("*.json"))
     assert made

@@ -13,3 +13,18 @@ def cache(tmp_path, monkeypatch):
     """The study's cache folder, empty and this test's alone."""
     monkeypatch.setenv("STUDYLIB_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A file as a training writes it, of a small generator whose last layer is not zero."""
+    from studylib import networks, parameters, training
+
+    folder = tmp_path_factory.mktemp("weights")
+    asked = parameters.check({"width": 8, "keep_weights": True, "record": str(folder / "small.json")})
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        generator = networks.UNet(8)
+        torch.nn.init.normal_(generator.head.weight, 0, 0.05)
+    training.keep_weights(training.Trained(generator, "thin_plate", 1, 0.0), asked)
+    return folder / "small.safetensors"

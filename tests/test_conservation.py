@@ -8,23 +8,10 @@ import sys
 import cv2
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from studylib import atelier, conservation, networks, records, restoration, scans, training
-from studylib.parameters import check
+from studylib import atelier, conservation, records, restoration, scans
 from studylib.scans import Scan, ScanError
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("weights")
-    asked = check({"width": 8, "keep_weights": True, "record": str(folder / "small.json")})
-    torch.manual_seed(0)
-    generator = networks.UNet(8)
-    torch.nn.init.normal_(generator.head.weight, 0, 0.05)
-    training.keep_weights(training.Trained(generator, "thin_plate", 1, 0.0), asked)
-    return folder / "small.safetensors"
 
 
 @pytest.fixture(scope="module")

@@ -4,19 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from studylib import atelier, masks, metrics, networks, restoration, training
-from studylib.parameters import check
-
-
-@pytest.fixture
-def weights(tmp_path):
-    """A file as a training writes it, of a small generator whose last layer is not zero."""
-    asked = check({"width": 8, "keep_weights": True, "record": str(tmp_path / "small.json")})
-    torch.manual_seed(0)
-    generator = networks.UNet(8)
-    torch.nn.init.normal_(generator.head.weight, 0, 0.1)
-    training.keep_weights(training.Trained(generator, "pull_push", 1, 0.0), asked)
-    return tmp_path / "small.safetensors"
+from studylib import atelier, masks, metrics, networks, restoration
 
 
 @pytest.fixture

@@ -56,7 +56,8 @@ def values(record: dict, family: str, metric: str = "psnr", method: str = _MODEL
 
 def over_families(record: dict, metric: str = "psnr") -> np.ndarray:
     """One value a picture, its mean over the families it was tested with: only pictures are drawn independently."""
-    return np.mean([values(record, family, metric) for family in record["results"]["metrics"] if family != "training"], axis=0)
+    families = [family for family in record["results"]["metrics"] if family not in ("training", "fixed")]
+    return np.mean([values(record, family, metric) for family in families], axis=0)
 
 
 def gain_table(record: dict) -> str:
@@ -242,7 +243,7 @@ def _style(none: dict, *arms: dict) -> tuple[str, str]:
 
 def _any_mask(record: dict) -> tuple[str, str]:
     unseen = [family for family in record["results"]["metrics"]
-              if family not in ("training", *record["parameters"]["train_masks"])]
+              if family not in ("training", "fixed", *record["parameters"]["train_masks"])]
     gains = {family: intervals.against_best({family: record["results"]["metrics"][family]}, _MODEL, list(_CLASSICAL))[family]
              for family in unseen}
     said = "; ".join(f"{family}: {_said(tuple(rest))} against {best}" for family, (best, *rest) in gains.items())

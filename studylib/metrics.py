@@ -74,7 +74,7 @@ def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.
         device: where the metrics are computed.
 
     Returns:
-        {method: {metric: a value for each picture}}.
+        {method: {metric: a value for each picture, of four significant digits}}.
     """
     measures = {"psnr": hole_psnr, "l1": hole_l1, "ssim": ssim, "lpips": lpips, "style": style}
     shown = [_fingerprint(pictures), _fingerprint(masks), str(device), list(names)]
@@ -86,10 +86,20 @@ def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.
         truth, hole = pictures[part].to(device), masks[part].to(device)
         for method, name in itertools.product(composites, names):
             measured = measures[name](composites[method][part].to(device), truth, hole)
-            values[method][name] += [round(value, 5) for value in measured.tolist()]
+            values[method][name] += [float(f"{value:.4g}") for value in measured.tolist()]
     for method in kept.keys() - known.keys():
         records.write_atomic(kept[method], json.dumps(values[method]).encode())
     return values
+
+
+def lean(scored: dict[str, dict[str, dict[str, list[float]]]]) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """What comparisons need of `evaluate`'s values by mask family: of the classical methods PSNR and LPIPS, of others all.
+
+    The rest of the classical methods' values is the same in every run on the same pictures and masks.
+    """
+    needed = ("psnr", "lpips")
+    return {family: {method: {name: of[name] for name in of if name in needed or method not in baselines.METHODS}
+                     for method, of in methods.items()} for family, methods in scored.items()}
 
 
 def _kept(method: str, shown: list) -> Path:

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 Family = Literal["perlin", "circle", "box", "strokes", "irregular", "cracks", "craquelure"]
+TestFamily = Literal["fixed", "perlin", "circle", "box", "strokes", "irregular", "cracks", "craquelure"]
 
 
 class ParameterError(ValueError):
@@ -49,7 +50,7 @@ class Parameters(BaseModel):
     train_hole: list[float] = Field([], description="hole ratio [low, high] while training; empty: the family's own")
     train_wide: bool = Field(False, description="every second mask's hole ratio is drawn from 2 to 60 % instead")
     fixed_mask: bool = Field(False, description="one single mask for the whole training, as the original did")
-    test_masks: list[Family] = Field(["perlin", "circle"], description="families the trained model is tested on")
+    test_masks: list[TestFamily] = Field(["perlin", "circle"], description="families it is tested on")
     mask_root: str = Field("", description="folder of real masks and cracks; empty: procedural stand-ins")
 
     generator: Literal["context_encoder", "unet"] = Field("unet", description="the original's network, or the study's")

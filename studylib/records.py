@@ -126,7 +126,7 @@ def write(path: Path | str, *, notebook: str, parameters: dict, results: dict, s
     if str(path):
         text = json.dumps(record, indent=1, ensure_ascii=False)
         # A list of numbers stands on one line: a line break cannot be inside a string.
-        text = re.sub(r"\[\n[\s\d.,enul+-]+\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]), text)
+        text = re.sub(r"\[\n[\s\d.,enul+-]+\]", lambda numbers: re.sub(r"\s+", "", numbers[0]), text)
         write_atomic(path, (text + "\n").encode())
     else:
         print("No record was kept: name a file with `-p record PATH`.", file=sys.stderr)

@@ -23,6 +23,7 @@ from studylib.parameters import ParameterError, Parameters
 _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
 # Streams of draws apart from those of the mask families, which are numbered from 0.
 _ORDER, _MIRROR, _CROP, _CHANGE = 100, 101, 102, 103
+_FIXED_HOLE = (0.08, 0.095)  # hole ratio of the original's one mask
 _WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 
@@ -107,9 +108,7 @@ def training_masks(asked: Parameters, count: int, start: int, device: str) -> to
     hole = tuple(asked.train_hole) or None
     seed = _TRAIN_STREAM + asked.seed
     if asked.fixed_mask:
-        one = masks.sample(asked.train_masks[0], 1, asked.size, seed=seed, hole=hole or (0.08, 0.095), device=device,
-                           folder=mask_folder(asked))
-        return one.expand(count, -1, -1, -1)
+        return _fixed(asked, asked.train_masks[0], seed, device, hole or _FIXED_HOLE).expand(count, -1, -1, -1)
     kinds = [(family, ratio) for ratio in ([hole, _WIDE] if asked.train_wide else [hole]) for family in asked.train_masks]
     out = torch.empty(count, 1, asked.size, asked.size, device=device)
     for index, (family, ratio) in enumerate(kinds):
@@ -120,13 +119,20 @@ def training_masks(asked: Parameters, count: int, start: int, device: str) -> to
     return out
 
 
+def _fixed(asked: Parameters, family: str, seed: int, device: str, hole: tuple[float, float] = _FIXED_HOLE) -> torch.Tensor:
+    return masks.sample(family, 1, asked.size, seed=seed, hole=hole, device=device, folder=mask_folder(asked))
+
+
 def evaluation_masks(asked: Parameters, family: str, count: int) -> torch.Tensor:
     """The fixed masks that a family is tested with, the same for every run: (count, 1, size, size).
 
-    "training" gives the run's fixed mask, or, without one, fresh masks like those it was trained with.
+    "training" gives the run's fixed mask, or, without one, fresh masks like those it was trained with; "fixed" the one
+    Perlin mask of seed 0, on which a specialist with that seed is trained.
     """
     if family == "training":
         return training_masks(asked, count, start=1 << 30, device="cpu")
+    if family == "fixed":
+        return _fixed(asked, "perlin", _TRAIN_STREAM, "cpu").expand(count, -1, -1, -1)
     return masks.sample(family, count, asked.size, seed=_TEST_STREAM, folder=mask_folder(asked))
 
 

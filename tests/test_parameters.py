@@ -7,7 +7,7 @@ import shutil
 import pytest
 import yaml
 
-from studylib import networks, parameters, records
+from studylib import networks, parameters, records, training
 from studylib.parameters import ParameterError
 
 PARAMS = records.ROOT / "params"
@@ -64,17 +64,42 @@ def test_every_notebook_has_an_experiment_and_valid_defaults(notebook):
     assert asked.record == ""
 
 
-@pytest.mark.parametrize(("one", "other", "key"), [
-    ("published", "fixed_mask", "updates"), ("fixed_mask", "random_masks", "fixed_mask")])
+PAIRS = [
+    ("published", "fixed_mask", "updates"), ("fixed_mask", "random_masks", "fixed_mask"),
+    ("random_masks", "ladder_3_mask_input", "mask_input"), ("ladder_3_mask_input", "ladder_4_skips", "skips"),
+    ("ladder_4_skips", "ladder_5_hole_loss", "reconstruction_over"), ("ladder_5_hole_loss", "ladder_6_group_norm", "norm"),
+    ("ladder_6_group_norm", "ladder_7_patch_judge", "discriminator"), ("published", "published_longer", "effort"),
+    ("published", "published_seed_1", "seed"), ("random_masks", "random_masks_seed_2", "seed"),
+    ("any_mask", "any_mask_plain", "discriminator"), ("any_mask", "longer", "effort"), ("any_mask", "any_mask_seed_1", "seed"),
+    ("any_mask", "any_mask_seed_2", "seed"), ("any_mask", "every_family", "train_masks"), ("any_mask", "only_box", "train_masks"),
+    ("any_mask", "only_perlin", "train_masks"), ("any_mask", "only_strokes", "train_masks"),
+    ("any_mask", "only_irregular", "train_masks"), ("only_perlin", "only_fixed", "fixed_mask"),
+    ("any_mask", "plain_1000", "augment"), ("any_mask", "diff_1000", "diff_augment"), ("pictures_100", "plain_100", "augment"),
+    ("pictures_100", "diff_100", "diff_augment"), ("one_artist", "mixture", "subject")]
+
+
+@pytest.mark.parametrize(("one", "other", "key"), PAIRS)
 def test_arms_that_are_compared_differ_in_one_line(one, other, key):
     first, second = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in (one, other))
-    assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] == [key]
+    assert [name for name in first.keys() | second.keys() if first.get(name) != second.get(name)] == [key]
 
 
-def test_style_arms_differ_in_where_style_acts():
+def test_arms_with_fewer_pictures_differ_in_nothing_else_and_train_as_long():
+    most = parameters.read(PARAMS / "03_gan_training" / "any_mask.yaml")
+    for count in (100, 250, 500):
+        fewer = parameters.read(PARAMS / "03_gan_training" / f"pictures_{count}.yaml")
+        assert fewer == {**most, "train": count, "epochs": fewer["epochs"]}
+        for profile in PROFILES:
+            ours, theirs = ({**parameters.read(profile), **own} for own in (fewer, most))
+            ours, theirs = (training.planned_updates(parameters.check(asked), asked["train"]) for asked in (ours, theirs))
+            assert ours == pytest.approx(theirs, rel=0.15)
+
+
+def test_style_arms_differ_in_where_style_acts_and_how_strongly():
     arms = [parameters.read(path) for path in EXPERIMENTS if path.parent.name == "04_style_loss_ablation"]
-    assert sorted(arm.pop("style_in") for arm in arms) == ["both", "discriminator", "generator", "none"]
+    found = sorted((arm.pop("style_in"), arm.pop("style_weight"), arm.pop("adversarial_weight")) for arm in arms)
+    assert found == [("both", 0.1, 0.01), ("both", 1.0, 0.05), ("discriminator", 0.1, 0.01), ("discriminator", 0.1, 0.05),
+                     ("generator", 0.1, 0.01), ("generator", 1.0, 0.01), ("none", 0.1, 0.01)]
     assert all(arm == arms[0] for arm in arms)
 
 

@@ -158,4 +158,4 @@ def test_numbers_stand_on_one_line_and_text_stays_as_it_is(tmp_path):
     results = {"values": [1.5, -2, 3e-4, None], "nested": [[1, 2], [3, 4]], "text": "[+1.31,   +2.13]", "names": ["a", "b"]}
     records.write(tmp_path / "r.json", notebook="n", parameters={}, results=results, seconds=0)
     assert records.read(tmp_path / "r.json")["results"] == results
-    assert "[ 1, 2 ]" in (tmp_path / "r.json").read_text()
+    assert "[1,2]" in (tmp_path / "r.json").read_text()

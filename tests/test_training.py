@@ -162,6 +162,7 @@ def test_the_fixed_mask_is_one_mask_in_all_updates_and_tests(run, seen):
     assert 0.07 < one.mean() < 0.105
     tested = training.evaluation_masks(ask(fixed_mask=True), "training", 5)
     assert torch.equal(tested, one.expand_as(tested))
+    assert torch.equal(training.evaluation_masks(ask(seed=7), "fixed", 5), tested)
     assert not torch.equal(training.training_masks(ask(fixed_mask=True, seed=1), 1, 0, "cpu"), one)
 
 

@@ -52,7 +52,7 @@ def _lean_outputs() -> None:
         if not _holds_pictures(figure):
             return None
         stream = io.BytesIO()
-        figure.savefig(stream, format="jpeg", dpi=80, pil_kwargs={"quality": 75, "optimize": True})
+        figure.savefig(stream, format="jpeg", dpi=68, pil_kwargs={"quality": 65, "optimize": True, "progressive": True})
         return stream.getvalue()
 
     formatters = shell.display_formatter.formatters
@@ -465,10 +465,10 @@ def keep(record: str, **named: Figure | None) -> dict[str, str]:
 
 
 def picture_text(pictures: torch.Tensor) -> str:
-    """Pictures side by side as one JPEG in base64 text, small enough for a record."""
+    """Pictures side by side as one WebP in base64 text, small enough for a record."""
     strip = np.concatenate([to_image(picture) for picture in pictures], 1)
     stream = io.BytesIO()
-    Image.fromarray(strip).save(stream, "JPEG", quality=75)
+    Image.fromarray(strip).save(stream, "WEBP", quality=75)
     return base64.b64encode(stream.getvalue()).decode()
 
 

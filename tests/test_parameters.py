@@ -97,9 +97,8 @@ def test_arms_with_fewer_pictures_differ_in_nothing_else_and_train_as_long():
 
 def test_style_arms_differ_in_where_style_acts_and_how_strongly():
     arms = [parameters.read(path) for path in EXPERIMENTS if path.parent.name == "04_style_loss_ablation"]
-    found = sorted((arm.pop("style_in"), arm.pop("style_weight"), arm.pop("adversarial_weight")) for arm in arms)
-    assert found == [("both", 0.1, 0.01), ("both", 1.0, 0.05), ("discriminator", 0.1, 0.01), ("discriminator", 0.1, 0.05),
-                     ("generator", 0.1, 0.01), ("generator", 1.0, 0.01), ("none", 0.1, 0.01)]
+    found = sorted((arm.pop("style_in"), arm.pop("style_weight")) for arm in arms)
+    assert found == [("both", 1.0), ("discriminator", 0.1), ("generator", 0.1), ("generator", 1.0), ("none", 0.1)]
     assert all(arm == arms[0] for arm in arms)
 
 

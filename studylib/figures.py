@@ -38,7 +38,7 @@ def style() -> None:
 
 
 def _lean_outputs() -> None:
-    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of 64 colours: an eighth of the size."""
+    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of 128 colours: an eighth of the size."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -57,7 +57,7 @@ def _lean_outputs() -> None:
 
     formatters = shell.display_formatter.formatters
     formatters["image/jpeg"].for_type(Figure, pictures)
-    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure, 64))
+    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure, 128))
 
 
 def _png(figure: Figure, colours: int) -> bytes:
@@ -299,7 +299,7 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -
     image = axis.imshow(values, cmap="RdBu", vmin=-reach, vmax=reach, aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            axis.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=8.5,
+            axis.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=8.5,
                       color="white" if abs(value) > 0.62 * reach else "black")
     turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(columns) * max(map(len, columns)) > 54 else {}
     axis.set_xticks(range(len(columns)), columns, **turned)

@@ -378,6 +378,9 @@ def _crack_distances(folder: Path, device: torch.device) -> list[torch.Tensor]:
     return [torch.from_numpy(field)[None, None].to(device) for field in maps]
 
 
+_MOST = 2**26  # pixels of a mask in a folder; a header that promises more is a decompression bomb
+
+
 def _greys(folder: Path, pattern: str) -> list[np.ndarray]:
     import cv2
 
@@ -385,10 +388,19 @@ def _greys(folder: Path, pattern: str) -> list[np.ndarray]:
     if not files:
         raise FileNotFoundError(f"{folder / pattern}: there are no such masks; expected PNG files, white = hole. With an empty "
                                 "`mask_root` procedural stand-ins are drawn.")
-    read = [cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_GRAYSCALE) for file in files]
-    for file, grey in zip(files, read, strict=True):
+    read = []
+    for file in files:
+        content = file.read_bytes()
+        pixels = int.from_bytes(content[16:20], "big") * int.from_bytes(content[20:24], "big")
+        if content[:8] != b"\x89PNG\r\n\x1a\n" or not 0 < pixels <= _MOST:
+            raise ValueError(f"{file}: is not a picture of at most {_MOST} pixels; expected a PNG mask, white = hole.")
+        try:
+            grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+        except cv2.error:
+            grey = None
         if grey is None:
-            raise ValueError(f"{file}: is not a picture; expected a PNG mask, white = hole.")
+            raise ValueError(f"{file}: is damaged; expected a PNG mask, white = hole.")
+        read.append(grey)
     return read
 
 

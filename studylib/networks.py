@@ -185,6 +185,9 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
     """
     switch = {"True": True, "False": False}
     numbers = {name: int(about[name]) for name in ("size", "width", "blocks")}
+    for name, most in (("size", 1024), ("width", 512), ("blocks", 16)):
+        if not 1 <= numbers[name] <= most:
+            raise ValueError(f"{name} {about[name][:20]}: expected 1 to {most}")
     return generator(about["generator"], **numbers, norm=about["norm"], mask_input=switch[about["mask_input"]],
                      skips=switch[about["skips"]])
 

@@ -9,11 +9,14 @@ import difflib
 import json
 import types
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+_MOST = 100_000  # bytes of a parameter file
+_PIXELS = 2**26  # of the pictures in an update; of an 80 GB GPU, a generator of width 32 fills more than half with them
+Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Family = Literal["perlin", "circle", "box", "strokes", "irregular", "cracks", "craquelure"]
 TestFamily = Literal["fixed", "perlin", "circle", "box", "strokes", "irregular", "cracks", "craquelure"]
 
@@ -29,29 +32,29 @@ class ParameterError(ValueError):
 class Parameters(BaseModel):
     """One run. Sizes are in pixels, holes in parts of the picture, weights without unit."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
     profile: Literal["notebook", "smoke", "laptop", "paper"] = Field("notebook", description="how large; for titles")
-    record: str = Field("", description="where the record goes; empty: none is kept")
+    record: Text = Field("", description="where the record goes; empty: none is kept")
     seed: int = Field(0, ge=0, lt=2**31, description="everything random derives from it")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto takes a GPU where there is one")
 
     source: Literal["atelier", "wikiart"] = Field("atelier", description="embedded pictures, or yours in data_root")
-    data_root: str = Field("data", description="a folder with wikiart/ and celeba/; relative to the repository")
+    data_root: Text = Field("data", description="a folder with wikiart/ and celeba/; relative to the repository")
     subject: Literal["paintings", "faces", "mixture"] = Field("paintings", description="what the pictures show")
-    artist: str = Field("pierre-auguste-renoir", description="whose paintings, as WikiArt writes the name")
-    style: str = Field("Impressionism", description="in which style")
-    ranking_url: str = Field("", description="parquet files whose labels are ranked; empty: the pictures at hand")
+    artist: Text = Field("pierre-auguste-renoir", description="whose paintings, as WikiArt writes the name")
+    style: Text = Field("Impressionism", description="in which style")
+    ranking_url: Text = Field("", description="parquet files whose labels are ranked; empty: the pictures at hand")
     size: int = Field(64, ge=32, le=1024, multiple_of=16, description="side of a picture, pixels")
-    train: int = Field(200, ge=1, description="number of training pictures")
-    validation: int = Field(24, ge=2, description="number of validation pictures")
+    train: int = Field(200, ge=1, le=100_000, description="number of training pictures")
+    validation: int = Field(24, ge=2, le=10_000, description="number of validation pictures")
 
-    train_masks: list[Family] = Field(["perlin"], min_length=1, description="families drawn from while training")
+    train_masks: list[Family] = Field(["perlin"], min_length=1, max_length=7, description="families drawn from while training")
     train_hole: list[float] = Field([], description="hole ratio [low, high] while training; empty: the family's own")
     train_wide: bool = Field(False, description="every second mask's hole ratio is drawn from 2 to 60 % instead")
     fixed_mask: bool = Field(False, description="one single mask for the whole training, as the original did")
-    test_masks: list[TestFamily] = Field(["perlin", "circle"], description="families it is tested on")
-    mask_root: str = Field("", description="folder of real masks and cracks; empty: procedural stand-ins")
+    test_masks: list[TestFamily] = Field(["perlin", "circle"], max_length=8, description="families it is tested on")
+    mask_root: Text = Field("", description="folder of real masks and cracks; empty: procedural stand-ins")
 
     generator: Literal["context_encoder", "unet"] = Field("unet", description="the original's network, or the study's")
     width: int = Field(32, ge=4, le=512, description="channels of the study's generator at its finest scale")
@@ -63,21 +66,21 @@ class Parameters(BaseModel):
     discriminator: Literal["none", "context_encoder", "patch"] = Field("patch", description="what judges the composites")
 
     adversarial: Literal["bce", "hinge"] = Field("hinge", description="adversarial loss")
-    adversarial_weight: float = Field(0.01, ge=0, description="its weight in the generator's loss")
+    adversarial_weight: float = Field(0.01, ge=0, le=1e6, description="its weight in the generator's loss")
     reconstruction: Literal["l1", "l2", "psnr"] = Field("l1", description="distance to the truth inside the hole")
     reconstruction_over: Literal["hole", "picture"] = Field("hole", description="average over the hole, or all pixels")
-    reconstruction_weight: float = Field(1.0, ge=0, description="weight of the distance inside the hole")
-    known_weight: float = Field(0.0, ge=0, description="weight of the same distance over the known pixels")
-    perceptual_weight: float = Field(0.0, ge=0, description="weight of the VGG-19 feature distance")
-    style_weight: float = Field(0.0, ge=0, description="weight of the style loss in the generator")
+    reconstruction_weight: float = Field(1.0, ge=0, le=1e6, description="weight of the distance inside the hole")
+    known_weight: float = Field(0.0, ge=0, le=1e6, description="weight of the same distance over the known pixels")
+    perceptual_weight: float = Field(0.0, ge=0, le=1e6, description="weight of the VGG-19 feature distance")
+    style_weight: float = Field(0.0, ge=0, le=1e6, description="weight of the style loss in the generator")
     style_in: Literal["none", "generator", "discriminator", "both"] = Field("none", description="where style acts")
 
-    epochs: int = Field(200, ge=1, description="passes over the training pictures")
+    epochs: int = Field(200, ge=1, le=1_000_000, description="passes over the training pictures")
     updates: Literal["batch", "epoch"] = Field("batch", description="one update a batch, or one an epoch as published")
-    max_updates: int = Field(0, ge=0, description="cap on the number of updates; 0: none")
+    max_updates: int = Field(0, ge=0, le=10_000_000, description="cap on the number of updates; 0: none")
     effort: float = Field(1.0, gt=0, le=100, description="this run's length relative to epochs and cap")
-    limit_updates: int = Field(0, ge=0, description="no run goes beyond, whatever its cap and effort; 0: no limit")
-    batch: int = Field(32, ge=2, description="pictures in an update")
+    limit_updates: int = Field(0, ge=0, le=10_000_000, description="no run goes beyond, whatever its cap and effort; 0: no limit")
+    batch: int = Field(32, ge=2, le=4096, description="pictures in an update")
     lr: float = Field(2e-4, gt=0, lt=1, description="Adam's step size")
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's memory of gradients; 0.5 is usual in GANs, 0.9 elsewhere")
     schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
@@ -88,10 +91,10 @@ class Parameters(BaseModel):
     layout: Literal["channels_last", "contiguous"] = Field("channels_last", description="memory layout of the networks")
     compile: bool = Field(False, description="compile the networks; pays, if at all, in long runs on a GPU")
     threads: int = Field(0, ge=0, le=256, description="processor threads; 0: as the environment says (the batch: 1 a run)")
-    validate_every: int = Field(0, ge=0, description="updates between validations; 0: a tenth of the run")
-    start: str = Field("", description="file of weights to start from, relative to the repository; empty: a random start")
+    validate_every: int = Field(0, ge=0, le=10_000_000, description="updates between validations; 0: a tenth of the run")
+    start: Text = Field("", description="file of weights to start from, relative to the repository; empty: a random start")
     flips: bool = Field(False, description="test with the mean over a picture and its mirror image")
-    also_test: list[Literal["paintings", "faces", "mixture"]] = Field([], description="other subjects to test on")
+    also_test: list[Literal["paintings", "faces", "mixture"]] = Field([], max_length=3, description="other subjects to test on")
     keep_weights: bool = Field(False, description="write the generator's weights beside the record")
 
 
@@ -107,11 +110,14 @@ def check(values: dict, *, where: str = "parameters") -> Parameters:
         raise ParameterError("\n".join(_sentence(problem, where) for problem in error.errors())) from None
     hole = asked.train_hole
     if hole and not (len(hole) == 2 and 0 < hole[0] < hole[1] < 1):
-        raise ParameterError(f"{where}: train_hole = {hole}: expected [low, high] with 0 < low < high < 1, or [].")
+        raise ParameterError(f"{where}: train_hole = {_short(hole)}: expected [low, high] with 0 < low < high < 1, or [].")
     if asked.style_in in ("discriminator", "both") and asked.discriminator == "none":
         raise ParameterError(f"{where}: style_in = {asked.style_in!r} needs a discriminator; it is 'none'.")
     if asked.norm == "group" and asked.width % 8:
         raise ParameterError(f"{where}: width = {asked.width}: expected a multiple of 8 for group normalisation.")
+    if asked.batch * asked.size**2 > _PIXELS:
+        raise ParameterError(f"{where}: batch = {asked.batch} pictures of size = {asked.size}: expected a batch of at most "
+                             f"{_PIXELS // asked.size**2} of them.")
     if "context_encoder" in (asked.generator, asked.discriminator) and asked.size not in (64, 128, 256):
         raise ParameterError(f"{where}: size = {asked.size}: expected 64, 128 or 256, which the context encoder is made for.")
     return asked
@@ -135,15 +141,36 @@ def read(path: Path | str) -> dict:
         ParameterError: the file is missing, is not YAML, or holds something else than `key: value` lines.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        if Path(path).stat().st_size > _MOST:
+            raise ParameterError(f"{path}: is not a parameter file: {Path(path).stat().st_size} bytes; expected at most {_MOST}.")
+        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Plain)
     except FileNotFoundError:
         raise ParameterError(f"{path}: there is no such parameter file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from None
+    except ParameterError:
+        raise
+    except Exception as error:  # dates and numbers fail in other ways than the rest
+        said = " ".join(str(error).split())[:300]
+        raise ParameterError(f"{path}: is not valid YAML: {said or type(error).__name__}") from None
     values = {} if values is None else values
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ParameterError(f"{path}: expected `key: value` lines.")
     return values
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML without anchors, of which small files grow huge values, and with every key at most once."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "anchors (&, *) have no place here", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        for place, (key, _) in enumerate(node.value):
+            if key.value in keys[:place]:
+                raise yaml.constructor.ConstructorError(None, None, f"{_short(key.value)} stands here again", key.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def declared(notebook: Path | str) -> list[str]:
@@ -165,7 +192,7 @@ def check_files(notebook: Path | str, profile: Path | str, experiment: Path | st
     check(own, where=str(experiment))
     known = declared(notebook)
     for key in own.keys() - set(known):
-        raise ParameterError(f"{experiment}: {key} is not a parameter of {Path(notebook).name}{_nearest(key, known)}")
+        raise ParameterError(f"{experiment}: {_named(key)} is not a parameter of {Path(notebook).name}{_nearest(key, known)}")
     return check({**read(profile), **own}, where=f"{profile} + {experiment}")
 
 
@@ -197,16 +224,31 @@ def experiments(root: Path | str, profile: str) -> list[tuple[str, str]]:
 def _sentence(problem: dict, where: str) -> str:
     key, value = str(problem["loc"][0]), problem["input"]
     if problem["type"] == "extra_forbidden":
-        return f"{where}: {key} is not a parameter{_nearest(key, list(Parameters.model_fields))}"
+        return f"{where}: {_named(key)} is not a parameter{_nearest(key, list(Parameters.model_fields))}"
+    if problem["type"] in ("string_pattern_mismatch", "string_too_long"):
+        problem = {**problem, "msg": "one line of at most 500 characters"}
     expected = problem["msg"].removeprefix("Input should be ").replace("a valid", "a")
     expected = expected.replace("greater than or equal to", "at least")
     expected = {"a number": "a number", "a integer": "a whole number"}.get(expected, expected)
     hint = ""
     if isinstance(value, str) and "number" in expected:
         hint = "; YAML reads this as text: write 1.0e-4 for 1e-4, and no quotes"
-    return f"{where}: {key} = {value!r}: expected {expected} ({Parameters.model_fields[key].description}){hint}."
+    return f"{where}: {key} = {_short(value)}: expected {expected} ({Parameters.model_fields[key].description}){hint}."
+
+
+def _short(value: object) -> str:
+    """A value as it is shown in a sentence."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+def _named(key: str) -> str:
+    return key if key.isidentifier() and len(key) <= 60 else _short(key)
 
 
 def _nearest(key: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(key, names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(key[:60], names, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else "."

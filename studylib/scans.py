@@ -4,6 +4,7 @@ Nothing is converted: a picture's values stay in its own colour space, and what 
 """
 
 import io
+import math
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -13,13 +14,14 @@ import numpy as np
 from PIL import Image
 
 from studylib import records
+from studylib.pictures import FORMATS
 
 LOSSLESS = (".png", ".tif", ".tiff")
 
 _MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
 # The EXIF orientation -> (transposed, rows flipped, columns flipped) of the stored picture against the upright one.
 _TURNS = {1: (0, 0, 0), 2: (0, 0, 1), 3: (0, 1, 1), 4: (0, 1, 0), 5: (1, 0, 0), 6: (1, 1, 0), 7: (1, 1, 1), 8: (1, 0, 1)}
-_MOST = 2**30  # pixels
+_MOST, _MOST_A_BYTE = 2**30, 10_000  # pixels, also for each byte of the file: what promises more is a decompression bomb
 
 
 class ScanError(ValueError):
@@ -61,7 +63,7 @@ class Scan:
 
 
 def read(path: Path | str) -> Scan:
-    """Read a JPEG, PNG, TIFF or any other still picture that Pillow knows.
+    """Read a JPEG, PNG, TIFF, WebP, GIF, BMP, PPM or JPEG 2000 file, if it is a still picture.
 
     Raises:
         ScanError: there is no such file, it is no picture, it is damaged, or it is of a kind that cannot be restored.
@@ -71,23 +73,25 @@ def read(path: Path | str) -> Scan:
         raise ScanError(f"{path}: there is no such file; expected a picture.")
     most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > _MOST:
-                raise ScanError(f"{path}: {image.width} x {image.height} pixels; expected at most {_MOST}.")
+        with Image.open(path, formats=FORMATS) as image:
+            most_here = min(_MOST, max(2**24, _MOST_A_BYTE * path.stat().st_size))
+            if not 0 < image.width * image.height <= most_here:
+                raise ScanError(f"{path}: {image.width} x {image.height} pixels; expected at most {most_here} in such a file.")
             if getattr(image, "n_frames", 1) > 1:
                 raise ScanError(f"{path}: holds {image.n_frames} pages or frames; expected one picture.")
-            exif, dpi = image.info.get("exif"), image.info.get("dpi")
+            exif, dpi = _whole(image.info.get("exif")), image.info.get("dpi")
             orientation = image.getexif().get(0x0112, 1)
             facts = {"icc": image.info.get("icc_profile"), "exif": exif, "path": path,
-                     "dpi": tuple(float(value) for value in dpi) if dpi else None,
+                     "dpi": _likely(dpi),
                      "orientation": orientation if orientation in _TURNS else 1}
             pixels, mode = _decoded(image, path)
             # Pillow turns TIFF files itself while it loads them.
             upright = image.format == "TIFF" and image.getexif().get(0x0112, 1) != orientation
-    except (OSError, SyntaxError, ValueError, struct.error, zlib.error) as problem:
-        if isinstance(problem, ScanError):
-            raise
-        raise ScanError(f"{path}: cannot be read as a picture ({problem}).") from None
+    except ScanError:
+        raise
+    except Exception as problem:  # each decoder has errors of its own
+        said = " ".join(str(problem).split())[:200] or type(problem).__name__
+        raise ScanError(f"{path}: cannot be read as a picture ({said}).") from None
     finally:
         Image.MAX_IMAGE_PIXELS = most
     return Scan(pixels if upright else _turned(pixels, facts["orientation"]), mode, **facts)
@@ -129,7 +133,9 @@ def _decoded(image: Image.Image, path: Path) -> tuple[np.ndarray, str]:
         if image.format == "TIFF":
             import tifffile
 
-            pixels = tifffile.imread(path)
+            with tifffile.TiffFile(path) as file:  # its first page, whatever its description says of series
+                page = file.pages[0]
+                pixels = page.asarray(maxworkers=1) if sorted(page.shape[:2]) == sorted(image.size) else None
         else:
             pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
             order = {3: [2, 1, 0], 4: [2, 1, 0, 3]}
@@ -148,6 +154,22 @@ def _decoded(image: Image.Image, path: Path) -> tuple[np.ndarray, str]:
         raise ScanError(f"{path}: colour mode {mode}; expected grey, RGB or CMYK.")
     pixels = np.array(image)
     return pixels if pixels.ndim == 3 else pixels[..., None], mode
+
+
+def _whole(exif: bytes | None) -> bytes | None:
+    """An EXIF block, or None where it cannot be read and written again."""
+    try:
+        block = Image.Exif()
+        block.load(exif or b"")
+        return exif if block.tobytes() else None
+    except Exception:  # as many kinds as there are damages
+        return None
+
+
+def _likely(dpi: tuple | None) -> tuple[float, float] | None:
+    """Two resolutions that a file can hold, or None."""
+    values = tuple(float(value) for value in dpi or ())
+    return values if len(values) == 2 and all(math.isfinite(value) and 0.1 < value < 1e6 for value in values) else None
 
 
 def _turned(pixels: np.ndarray, orientation: int, back: bool = False) -> np.ndarray:

@@ -82,7 +82,7 @@ def _restore_options(commands) -> None:
 
 For each painting OUT gets NAME_restored (bit for bit the original outside the mask), NAME_fill (the fill alone, a transparent
 layer), NAME_tratteggio (the fill in fine strokes that a near look tells from the original), NAME_uncertainty.png (bright where
-several plausible fills differ) and NAME_restoration.json (what was done, with what).
+several plausible fills differ, far from what is known) and NAME_restoration.json (what was done, with what).
 
 A mask may be black and white, a layer painted on a transparent ground, a copy of the painting with the holes erased, or a copy
 with the holes painted red (255, 0, 0); it may have another size than the painting.""")
@@ -99,8 +99,8 @@ with the holes painted red (255, 0, 0); it may have another size than the painti
     restore.add_argument("--yes", action="store_true", help="restore with the proposed mask at once, unseen")
     restore.add_argument("--weights", type=Path, help="weights of your own training instead of the study's")
     restore.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model computes (default: cpu)")
-    restore.add_argument("--variants", type=int, default=8, choices=range(1, 9), metavar="1-8",
-                         help="mirrored and turned fills that are averaged and compared (default: 8)")
+    restore.add_argument("--variants", type=int, default=0, choices=range(1, 9), metavar="1-8",
+                         help="mirrored and turned fills that are compared (default: 8; above 20 megapixels 4)")
     restore.add_argument("--stroke", type=float, default=2.0, help="width of the tratteggio's lines, pixels (default: 2)")
     restore.add_argument("--angle", type=float, default=0.0, help="their angle from upright, degrees (default: 0)")
     restore.set_defaults(run=_restore)

@@ -60,8 +60,9 @@ def grow(hole: np.ndarray, pixels: int) -> np.ndarray:
 def detect(picture: Scan, kinds: tuple[str, ...] = KINDS) -> np.ndarray:
     """Propose where a picture is damaged, to be corrected by hand: (H, W) bool.
 
-    "cracks": lines darker than both their sides, by a morphological top-hat; "light" and "dark": patches that stand out from
-    the median of their surroundings, near white or near black. What is meant to look so is proposed, too.
+    "cracks": lines darker than both their sides, by a morphological top-hat; "light" and "dark": patches of little colour
+    that stand out from the median of their surroundings. Each grows from where it is plain into where it is likely
+    (hysteresis; Canny 1986). What is meant to look so is proposed, too.
 
     Raises:
         ScanError: an unknown kind.
@@ -70,24 +71,45 @@ def detect(picture: Scan, kinds: tuple[str, ...] = KINDS) -> np.ndarray:
 
     if unknown := set(kinds) - set(KINDS):
         raise ScanError(f"detect {sorted(unknown)[0]!r}: expected {', '.join(KINDS)}.")
-    grey = (picture.colours.astype(np.float32).mean(2) / picture.depth * 255).round().astype(np.uint8)
+    colours = picture.colours.astype(np.float32) / picture.depth
     if picture.mode == "CMYK":
-        grey = 255 - grey
-    side = min(grey.shape)
-    found = np.zeros(grey.shape, bool)
+        colours = (1 - colours[..., :3]) * (1 - colours[..., 3:])
+    lab = cv2.cvtColor(np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3))), cv2.COLOR_RGB2Lab)
+    side = min(lab.shape[:2])
+    found = np.zeros(lab.shape[:2], bool)
     if "cracks" in kinds:
-        reach = 2 * max(1, round(side / 200)) + 1
-        hat = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-        typical = float(np.median(hat)) + 1
-        found |= _large(hat > max(20.0, 6 * typical), 2 * reach)
+        reach = 2 * max(1, round(side / 128)) + 1
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+        hat = cv2.morphologyEx(lab[..., 0], cv2.MORPH_BLACKHAT, kernel)
+        typical = cv2.blur(hat, (8 * reach, 8 * reach)) + 1
+        found |= _lines(_grown(hat > np.maximum(9, 4.2 * typical), hat > np.maximum(4.5, 1.8 * typical)), reach)
     if {"light", "dark"} & set(kinds):
-        small = cv2.resize(grey, None, fx=min(1, 256 / side), fy=min(1, 256 / side), interpolation=cv2.INTER_AREA)
-        around = cv2.medianBlur(small, 2 * (min(small.shape) // 8) + 1) if min(small.shape) > 8 else small
-        around = cv2.resize(around, grey.shape[::-1], interpolation=cv2.INTER_LINEAR).astype(np.float32)
-        if "light" in kinds:
-            found |= _large((grey > 215) & (grey - around > 50), max(4, side * side // 20_000))
-        if "dark" in kinds:
-            found |= _large((grey < 30) & (around - grey > 50), max(4, side * side // 20_000))
+        small = cv2.resize(lab, None, fx=min(1, 256 / side), fy=min(1, 256 / side), interpolation=cv2.INTER_AREA)
+        small = small if small.ndim == 3 else small[None]
+        light, plain = small[..., 0], np.hypot(small[..., 1], small[..., 2]) < 20
+        around = _median(light)
+        beyond = (light - around) / (1.5 * _median(np.abs(light - around)) + 3)
+        for kind, outlying in (("light", beyond), ("dark", -beyond)):
+            if kind in kinds:
+                patches = _grown((outlying > 2.2) & plain, (outlying > 1.2) & plain).astype(np.uint8)
+                patches = cv2.morphologyEx(patches, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+                patches = cv2.resize(patches, found.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+                found |= _large(patches, max(4, side * side // 10_000))
+    return found
+
+
+def close_ups(hole: np.ndarray, count: int = 6, side: int = 96) -> list[tuple[slice, slice]]:
+    """Squares around the largest losses, the largest first, each with rows and columns; none shows another's middle."""
+    import cv2
+
+    height, width = hole.shape
+    side = min(side, height, width)
+    left, found = cv2.blur(hole.astype(np.float32), (side, side), borderType=cv2.BORDER_CONSTANT), []
+    while len(found) < count and left.max() > 0.01:
+        y, x = np.unravel_index(int(left.argmax()), left.shape)
+        top, start = (int(min(max(at - side // 2, 0), whole - side)) for at, whole in ((y, height), (x, width)))
+        found.append((slice(top, top + side), slice(start, start + side)))
+        left[max(0, y - side):y + side, max(0, x - side):x + side] = 0
     return found
 
 
@@ -132,6 +154,36 @@ def _beside(picture: Scan, shape: tuple[int, int]) -> np.ndarray:
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
     return one.shape == other.shape and bool(len(one)) and float(np.abs(one - other).mean()) < 0.06
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """The median of lightnesses (0 to 100) over surroundings of half the picture's shorter side."""
+    import cv2
+
+    reach = 2 * (min(values.shape) // 4) + 1
+    return cv2.medianBlur((values * 2.55).clip(0, 255).round().astype(np.uint8), reach).astype(np.float32) / 2.55
+
+
+def _grown(plain: np.ndarray, likely: np.ndarray) -> np.ndarray:
+    """The connected parts of what is likely that hold something plain."""
+    import cv2
+
+    _, labels = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
+    keep = np.zeros(labels.max() + 1, bool)
+    keep[labels[plain & likely]] = True
+    keep[0] = False
+    return keep[labels]
+
+
+def _lines(found: np.ndarray, reach: int) -> np.ndarray:
+    """The connected parts that are long and thin."""
+    import cv2
+
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    length = np.hypot(facts[:, cv2.CC_STAT_WIDTH], facts[:, cv2.CC_STAT_HEIGHT])
+    keep = (length >= 3 * reach) & (facts[:, cv2.CC_STAT_AREA] < 1.5 * length * reach)
+    keep[0] = False
+    return keep[labels]
 
 
 def _large(found: np.ndarray, least: int) -> np.ndarray:

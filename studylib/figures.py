@@ -464,6 +464,21 @@ def keep(record: str, **named: Figure | None) -> dict[str, str]:
     return files
 
 
+def divider(below: np.ndarray, above: np.ndarray, width: int = 400) -> str:
+    """A picture under another one, (H, W, 3 or 4) uint8 each, as HTML: left of a line that can be drawn only `below` is seen."""
+    shown = []
+    for pixels in (below, above):
+        stream, height = io.BytesIO(), round(width * pixels.shape[0] / pixels.shape[1])
+        Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS).save(stream, "WEBP", quality=70)
+        shown.append(f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}")
+    return f"""<div style="position:relative;width:{width}px;--cut:50%">
+<img src="{shown[0]}" alt="below" style="width:100%;margin:0;display:block">
+<img src="{shown[1]}" alt="above" style="position:absolute;top:0;left:0;width:100%;margin:0;clip-path:inset(0 0 0 var(--cut))">
+<div style="position:absolute;top:0;bottom:1.5em;left:var(--cut);width:2px;background:white"></div>
+<input type="range" value="50" style="width:100%;height:1.5em;margin:0;display:block" aria-label="divider"
+ oninput="this.parentNode.style.setProperty('--cut',this.value+'%')"></div>"""
+
+
 def picture_text(pictures: torch.Tensor) -> str:
     """Pictures side by side as one WebP in base64 text, small enough for a record."""
     strip = np.concatenate([to_image(picture) for picture in pictures], 1)

@@ -33,6 +33,16 @@ def difference(a, b) -> tuple[float, float, float]:
     return interval(np.asarray(a, dtype=float) - np.asarray(b, dtype=float))
 
 
+def rank_correlation(a, b) -> float:
+    """Spearman's rank correlation of two lists of numbers, ties at their mean rank; 0 where one of them does not vary."""
+    ranks = []
+    for values in (a, b):
+        _, place, count = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
+        rank = (np.cumsum(count) - (count - 1) / 2)[place]
+        ranks.append((rank - rank.mean()) / (rank.std() or 1))
+    return float(np.mean(ranks[0] * ranks[1])) if len(ranks[0]) else 0.0
+
+
 def against_best(scored: dict[str, dict[str, dict[str, list[float]]]], method: str, others: list[str],
                  metric: str = "psnr") -> dict[str, tuple[str, float, float, float]]:
     """For each mask family the best of `others` by its mean, and `method`'s paired gain over it: (name, mean, low, high).

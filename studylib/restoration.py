@@ -53,7 +53,8 @@ def inpaint(pictures: torch.Tensor, masks: torch.Tensor, weights: Path | str | N
 
 
 def restore(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", weights: Path | str | None = None,
-            device: str = "cpu", variants: int = 1, progress: Callable[[float], None] | None = None) -> np.ndarray:
+            device: str = "cpu", variants: int = 1, tile: int = 512,
+            progress: Callable[[float], None] | None = None) -> np.ndarray:
     """Fill the holes of one picture of any size and depth.
 
     Overlapping tiles around the holes, blended where they overlap; of holes deeper than a tile's network can reach across,
@@ -63,7 +64,8 @@ def restore(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", wei
         colours: (H, W, C) uint8 or uint16, without alpha; never looked at inside the holes.
         hole: (H, W) bool.
         method: "model", "telea", "ns" or "biharmonic".
-        variants: 1; for "model" up to 8: fills of the picture as it is, mirrored and turned.
+        variants: 1; for "model" up to 8: fills of the picture as it is, mirrored and turned. 1 is the mean of the first two.
+        tile: side of what is filled at once, pixels; less takes less memory.
         progress: called with the part that is done, 0 to 1.
 
     Returns:
@@ -76,9 +78,11 @@ def restore(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", wei
         raise ValueError(f"method {method!r}: expected 'model', 'telea', 'ns' or 'biharmonic'.")
     if not 1 <= variants <= (8 if method == "model" else 1):
         raise ValueError(f"variants {variants}: expected 1 to 8 for 'model', 1 for others.")
+    if tile < 2 * _FADE:
+        raise ValueError(f"tile {tile}: expected {2 * _FADE} pixels or more.")
     if hole.all():
         raise ValueError("the hole covers the whole picture; there is nothing to go by.")
-    fill = _painter(method, weights, device, variants)
+    fill = _painter(method, weights, device)
     channels = colours.shape[2]
     groups = [[0, 0, 0]] if channels == 1 else [[0, 1, 2]] + [[3, 3, 3]] * (channels - 3)
     parts = []
@@ -87,17 +91,17 @@ def restore(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", wei
             if progress:
                 progress((number + part) / len(groups))
 
-        values = _filled(colours, group, hole, fill, variants, told)
+        values = _filled(colours, group, hole, fill, variants, tile, told)
         parts.append(values if group == [0, 1, 2] else values.mean(2, keepdims=True))
     return np.concatenate(parts, 2)
 
 
-# A tile fills `_CORE` x `_CORE` pixels, fades into its neighbours over `_FADE` more on each side, and sees `_MARGIN` beyond.
-_CORE, _FADE, _MARGIN = 384, 32, 64
+# A tile fades into its neighbours over `_FADE` pixels on either side of their border, and sees `_MARGIN` beyond its holes.
+_FADE, _MARGIN = 16, 32
 _DEEP = 40  # pixels from the border of a hole to its middle; deeper ones are filled at half the size first
 
 
-def _filled(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, variants: int,
+def _filled(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, variants: int, tile: int,
             progress: Callable[[float], None]) -> np.ndarray:
     """(variants, holes, 3) in [0, 1] of three channels."""
     import cv2
@@ -106,40 +110,42 @@ def _filled(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Calla
     start = None
     if hole.any() and (depth := cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)).max() > _DEEP:
         deep = _parts_of(hole, depth > _DEEP)
-        start = _from_half(colours, group, hole, fill, variants, deep)
+        start = _from_half(colours, group, hole, fill, tile, deep)
     places = np.flatnonzero(hole)
     total, weights = np.zeros((variants, len(places), 3), np.float32), np.zeros(len(places), np.float32)
-    corners = [(top, left) for top in range(0, height, _CORE) for left in range(0, width, _CORE)
-               if hole[max(0, top - _FADE):top + _CORE + _FADE, max(0, left - _FADE):left + _CORE + _FADE].any()]
+    corners = [(top, left) for top in range(0, height, tile) for left in range(0, width, tile)]
     for number, (top, left) in enumerate(corners):
-        rows, columns = (_span(at, side, _CORE, _FADE + _MARGIN) for at, side in ((top, height), (left, width)))
-        inside = hole[rows, columns]
-        picture = colours[rows, columns][..., group].astype(np.float32) / np.iinfo(colours.dtype).max
-        known = inside.copy()
-        if start is not None:
-            given = start[1][rows, columns]
-            picture[given] = start[0][rows, columns][given]
-            known &= ~given
-        ramp = _ramp(rows, top, height)[:, None] * _ramp(columns, left, width)[None, :]
-        where = inside & (ramp > 0)
-        if where.any():
-            ys, xs = np.nonzero(where)
+        rows, columns = (slice(max(0, at - _FADE), at + tile + _FADE) for at in (top, left))
+        if hole[rows, columns].any():
+            rows, columns = (_span(hole[rows, columns].any(1 - axis), part.start, side)
+                             for axis, part, side in ((0, rows, height), (1, columns, width)))
+            inside = hole[rows, columns]
+            picture = colours[rows, columns][..., group].astype(np.float32) / np.iinfo(colours.dtype).max
+            unknown = inside.copy()
+            if start is not None:
+                given = start[1][rows, columns]
+                picture[given] = start[0][rows, columns][given].astype(np.float32) / 65535
+                unknown &= ~given
+            ramp = _ramp(rows, top, height, tile)[:, None] * _ramp(columns, left, width, tile)[None, :]
+            ys, xs = np.nonzero(inside & (ramp > 0))
             index = np.searchsorted(places, (ys + rows.start) * width + xs + columns.start)
-            total[:, index] += fill(picture, inside, known)[:, ys, xs] * ramp[ys, xs, None]
+            total[:, index] += fill(picture, inside, unknown, variants)[:, ys, xs] * ramp[ys, xs, None]
             weights[index] += ramp[ys, xs]
         progress((number + 1) / len(corners))
     return total / np.maximum(weights, 1e-6)[None, :, None]
 
 
-def _span(at: int, side: int, core: int, beyond: int) -> slice:
-    return slice(max(0, at - beyond), min(side, at + core + beyond))
+def _span(found: np.ndarray, start: int, side: int) -> slice:
+    """The lines from the first to the last that hold a hole, and the margin on either side."""
+    lines = np.flatnonzero(found) + start
+    return slice(max(0, int(lines[0]) - _MARGIN), min(side, int(lines[-1]) + 1 + _MARGIN))
 
 
-def _ramp(span: slice, at: int, side: int) -> np.ndarray:
-    """Weight of each line of a tile: 1 in its core, down to 0 over the fade, but not at the picture's border."""
+def _ramp(span: slice, at: int, side: int, tile: int) -> np.ndarray:
+    """Weight of each line of a tile: 1 in its middle, down to 0 over the fade, but not at the picture's border."""
     line = np.arange(span.start, span.stop)
     low = np.ones(len(line)) if at == 0 else np.clip((line - (at - _FADE) + 0.5) / (2 * _FADE), 0, 1)
-    high = np.ones(len(line)) if at + _CORE >= side else np.clip((at + _CORE + _FADE - line - 0.5) / (2 * _FADE), 0, 1)
+    high = np.ones(len(line)) if at + tile >= side else np.clip((at + tile + _FADE - line - 0.5) / (2 * _FADE), 0, 1)
     return (low * high).astype(np.float32)
 
 
@@ -154,33 +160,32 @@ def _parts_of(hole: np.ndarray, seed: np.ndarray) -> np.ndarray:
     return wanted[labels]
 
 
-def _from_half(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, variants: int,
-               deep: np.ndarray) -> tuple:
-    """The deep parts of a hole filled at half the size: the picture (H, W, 3) there, and where that is."""
+def _from_half(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, tile: int, deep: np.ndarray) -> tuple:
+    """The deep parts of a hole filled at half the size: the picture (H, W, 3) uint16 there, and where that is."""
     import cv2
 
     height, width = hole.shape
     half = (max(1, width // 2), max(1, height // 2))
-    scaled = colours[..., group].astype(np.float32) / np.iinfo(colours.dtype).max
-    known = (~hole).astype(np.float32)
-    weight = cv2.resize(known, half, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(scaled * known[..., None], half, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
+    weight = cv2.resize((~hole).astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    scaled = colours[..., group].astype(np.float32)
+    scaled[hole] = 0
+    small = cv2.resize(scaled, half, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
     inside = weight <= 0
-    small = (small.clip(0, 1) * 65535).round().astype(np.uint16)
-    values = _filled(small, [0, 1, 2], inside, fill, variants, lambda part: None).mean(0)
+    small = (small / np.iinfo(colours.dtype).max * 65535).clip(0, 65535).round().astype(np.uint16)
+    values = _filled(small, [0, 1, 2], inside, fill, 1, tile, lambda part: None)[0]
     small[inside] = (values.clip(0, 1) * 65535).round().astype(np.uint16)
-    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 65535
+    large = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     return large, deep
 
 
-def _painter(method: str, weights: Path | str | None, device: str, variants: int) -> Callable:
-    """(picture (H, W, 3) in [0, 1], hole, what of it is still unknown) -> (variants, H, W, 3)."""
+def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
+    """(picture (H, W, 3) in [0, 1], hole, what of it is still unknown, variants) -> (variants, H, W, 3)."""
     if method != "model":
         return partial(_classical, method)
     generator, how = load(weights or WEIGHTS, device)
 
     @torch.no_grad()
-    def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int) -> np.ndarray:
         tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device) * 2 - 1
         mask, missing = (torch.from_numpy(part)[None, None].to(device, torch.float32) for part in (hole, unknown))
         filled = networks.fill_holes(tensor, missing, how)
@@ -195,7 +200,7 @@ def _painter(method: str, weights: Path | str | None, device: str, variants: int
     return paint
 
 
-def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int) -> np.ndarray:
     import cv2
 
     if method == "biharmonic":

@@ -121,3 +121,10 @@ def test_a_proposal_is_read_again_as_it_was(tmp_path, picture, hole):
     damage.write(hole, picture, tmp_path / "mask.png")
     assert scans.read(tmp_path / "mask.png").mode == "L"
     assert np.array_equal(damage.read(tmp_path / "mask.png", picture, "white")[0], hole)
+
+
+def test_close_ups_lie_inside_the_picture_and_show_the_losses(hole):
+    shown = damage.close_ups(hole, side=40)
+    assert len(shown) == 2
+    assert all(hole[where].shape == (40, 40) and hole[where].any() for where in shown)
+    assert damage.close_ups(hole & False) == []

@@ -213,3 +213,11 @@ def test_pictures_elsewhere_are_summed_up_by_artist():
     rows = figures.by_artist(tested, ["this model"])
     assert [row[:3] for row in rows] == [("mixture", "monet", 2), ("mixture", "renoir", 1)]
     assert rows[0][3].startswith("2.00 [")
+
+
+def test_a_divider_lays_one_picture_over_another_in_plain_html():
+    layer = np.zeros((30, 40, 4), np.uint8)
+    text = figures.divider(np.zeros((30, 40, 3), np.uint8), layer, width=20)
+    assert text.count("data:image/webp;base64,") == 2
+    assert "var(--cut)" in text
+    assert 'type="range"' in text

@@ -67,3 +67,11 @@ def test_noise_wider_than_the_tolerance_decides_nothing():
 def test_fewer_than_forty_values_decide_nothing():
     assert intervals.convergence([1.0] * 39)["converged"] is None
     assert intervals.convergence([1.0] * 40)["converged"] is True
+
+
+def test_a_rank_correlation_sees_order_alone():
+    values = [3.0, 1.0, 2.0, 10.0]
+    assert intervals.rank_correlation(values, np.exp(values)) == pytest.approx(1)
+    assert intervals.rank_correlation(values, [-value for value in values]) == pytest.approx(-1)
+    assert intervals.rank_correlation([1, 1, 2], [1, 2, 2]) == pytest.approx(0.5)
+    assert intervals.rank_correlation([1, 1, 1], [1, 2, 3]) == 0

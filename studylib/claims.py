@@ -38,6 +38,8 @@ def load(folder: Path | str) -> dict[str, dict]:
     found = {f"{file.parent.name}/{file.stem}": records.read(file) for file in files if file.parent.name != "06_write_up"}
     for name, record in found.items():
         try:
+            if "metrics" not in record["results"] and name.startswith((_TRAINED, _STYLE)):
+                raise ValueError("it holds no metrics")
             ratios = record["results"].get("hole", {})
             for family, methods in record["results"].get("metrics", {}).items():
                 held = [np.array(values) for of in (*methods.values(), {"hole": ratios[family]} if family in ratios else {})

@@ -228,7 +228,8 @@ def _sentence(problem: dict, where: str) -> str:
     if problem["type"] in ("string_pattern_mismatch", "string_too_long"):
         problem = {**problem, "msg": "one line of at most 500 characters"}
     expected = problem["msg"].removeprefix("Input should be ").replace("a valid", "a")
-    expected = expected.replace("greater than or equal to", "at least")
+    expected = expected.removeprefix("List should have ").partition(" after validation")[0]
+    expected = expected.replace("greater than or equal to", "at least").replace("less than or equal to", "at most")
     expected = {"a number": "a number", "a integer": "a whole number"}.get(expected, expected)
     hint = ""
     if isinstance(value, str) and "number" in expected:

@@ -143,12 +143,15 @@ def read(path: Path | str) -> dict:
     again = f"delete it and run `make study` again to make {path.name} anew"
     try:
         record = json.loads(path.read_bytes())
+        whole = isinstance(record, dict) and record.get("sha256") == digest({k: v for k, v in record.items() if k != "sha256"})
     except FileNotFoundError:
         raise RecordError(f"{path}: there is no such record; run its notebook first.") from None
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise RecordError(f"{path}: cannot be read as a record ({error}); {again}.") from None
-    if not isinstance(record, dict) or record.get("sha256") != digest({k: v for k, v in record.items() if k != "sha256"}):
+    if not whole:
         raise RecordError(f"{path}: its content does not match its checksum; {again}.")
+    if not all(isinstance(record.get(part, {}), dict) for part in ("parameters", "files", "results")) or "results" not in record:
+        raise RecordError(f"{path}: holds no results; {again}.")
     return record
 
 

@@ -233,10 +233,17 @@ def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, str]:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
             state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+        with torch.device("meta"):  # takes no memory, whatever is described
+            described = networks.described(about).state_dict()
+        if {name: value.shape for name, value in described.items()} != {name: value.shape for name, value in state.items()}:
+            raise ValueError("they are not of the shapes that it describes")
+        if not all(bool(value.isfinite().all()) for value in state.values()):
+            raise ValueError("not all of them are numbers")
+        networks.fill_holes(torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16), about["fill"])  # or there is no such filling
         generator = networks.described(about)
         generator.load_state_dict(state)
-    except (SafetensorError, KeyError, ValueError, RuntimeError) as problem:
-        said = str(problem).splitlines()[0]
+    except (SafetensorError, KeyError, OSError, RuntimeError, TypeError, ValueError) as problem:
+        said = " ".join(str(problem).split())[:200]
         raise ValueError(f"{path}: does not hold the weights of a generator of this study: {said}") from None
     return generator.to(device, memory_format=torch.channels_last).requires_grad_(False).eval(), about["fill"]
 

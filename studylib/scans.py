@@ -73,7 +73,11 @@ def read(path: Path | str) -> Scan:
         raise ScanError(f"{path}: there is no such file; expected a picture.")
     most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with path.open("rb") as file:
+            png = file.read(4) == b"\x89PNG"
+        # Pillow asks for as many bytes as a PNG's chunk promises; of a file in memory it gets no more than there are.
+        source = io.BytesIO(path.read_bytes()) if png else path
+        with Image.open(source, formats=FORMATS) as image:
             most_here = min(_MOST, max(2**24, _MOST_A_BYTE * path.stat().st_size))
             if not 0 < image.width * image.height <= most_here:
                 raise ScanError(f"{path}: {image.width} x {image.height} pixels; expected at most {most_here} in such a file.")

@@ -206,7 +206,7 @@ class Parquet:
             stem = _stem(picture)
             if not picture.title or self._stems[stem.lower()] > 1:
                 stem += f"{'-' * bool(picture.title)}{_safe(picture.name)}"
-            path = stem + ending
+            path = _cut(stem) + ending
             records.write_atomic(self.store / path, content)
             self._fetched[picture.name] = {"file": path, "sha256": records.sha256(content)}
         notes = {**_read_json(self.store / _NOTES), self.where: self._fetched}
@@ -298,8 +298,9 @@ def _told(url: str) -> Iterator[None]:
     except DataError:
         raise
     except Exception as error:  # each file system has errors of its own: aiohttp's, huggingface_hub's, pyarrow's
-        raise DataError(f"{url}: reading stopped ({type(error).__name__}: {error}); what has come is kept, and the "
-                        "same command goes on from there.") from error
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise DataError(f"{url}: reading stopped ({said}); what has come is kept, and the same command goes on from "
+                        "there.") from error
 
 
 def _entries(folder: Path | str, expected: str) -> list[os.DirEntry]:
@@ -351,7 +352,15 @@ def _stem(picture: Picture) -> str:
 
 def _safe(text: str) -> str:
     """A file name from a label of a stranger's: no separators, no leading dots, not longer than file systems bear."""
-    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "-", text).strip(". ")[:120] or "unknown"
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "-", text).strip(". ").encode()[:120].decode(errors="ignore") or "unknown"
+
+
+def _cut(path: str) -> str:
+    """A path whose last part file systems bear; its end, which tells it from others with its labels, stays."""
+    folder, _, name = path.rpartition("/")
+    if len(name.encode()) > 200:
+        name = name.encode()[:140].decode(errors="ignore") + "~" + name.encode()[-50:].decode(errors="ignore")
+    return f"{folder}/{name}"
 
 
 def _printable(name: str) -> str:

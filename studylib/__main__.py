@@ -46,17 +46,22 @@ def _study(asked: argparse.Namespace) -> int:
             print(f"{file}: {key} = {folder!r}: there is no such folder; {way}.", file=sys.stderr)
             return 2
     # Snakemake's own lock outlives a killed run and must then be lifted by hand; this one ends with its process.
-    lock = (records.ROOT / ".study.lock").open("w")
     try:
+        lock = (records.ROOT / ".study.lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print("Another `make study` is at work in this folder; wait for it, or stop it.", file=sys.stderr)
         return 2
+    except OSError as problem:
+        print(f"{records.ROOT}: the study cannot write here ({problem.strerror}); it needs a folder of its own.", file=sys.stderr)
+        return 2
     started = time.monotonic()
+    # A record is written last and in one piece, so its presence means "done", also where Snakemake, papermill or the kernel was
+    # killed just after; Snakemake would remove it, and the work with it.
     # Runs share a processor core by core, and a GPU as many at a time as were asked for.
     gpu = ["--resources", f"gpu={asked.gpu_runs}"] if shutil.which("nvidia-smi") else []
-    command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), *gpu, "--keep-going", "--rerun-incomplete",
-               "--nolock", "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
+    command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), *gpu, "--keep-going", "--keep-incomplete",
+               "--ignore-incomplete", "--nolock", "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
     status = subprocess.run(command, cwd=records.ROOT).returncode
     folder = Path("results") / asked.profile
     write_up = records.ROOT / folder / "06_write_up" / "write_up.json"
@@ -134,7 +139,7 @@ def _restore(asked: argparse.Namespace) -> int:
                     stroke=asked.stroke, angle=asked.angle, say=tqdm.write,
                     progress=lambda part, bar=bar: bar.update(100 * part - bar.n))
             print("\n".join(map(str, written)))
-    except (ValueError, FileNotFoundError) as problem:
+    except (ValueError, FileNotFoundError, records.StorageError) as problem:
         print(problem, file=sys.stderr)
         return 2
     return 0
@@ -145,7 +150,7 @@ def _data(asked: argparse.Namespace) -> int:
 
     try:
         data.fetch(Path(asked.folder))
-    except data.DataError as problem:
+    except (data.DataError, records.StorageError) as problem:
         print(problem, file=sys.stderr)
         return 1
     return 0

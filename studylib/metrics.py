@@ -4,7 +4,6 @@ Pictures are (N, 3, H, W) float32 in [-1, 1], masks (N, 1, H, W) with 1 in the h
 """
 
 import itertools
-import json
 import pickle
 from collections.abc import Callable
 from functools import lru_cache
@@ -79,7 +78,7 @@ def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.
     measures = {"psnr": hole_psnr, "l1": hole_l1, "ssim": ssim, "lpips": lpips, "style": style}
     shown = [_fingerprint(pictures), _fingerprint(masks), str(device), list(names)]
     kept = {method: _kept(fill.__name__, shown) for method, fill in methods.items() if fill in baselines.METHODS.values()}
-    known = {method: json.loads(path.read_text()) for method, path in kept.items() if path.exists()}
+    known = {method: values for method, path in kept.items() if (values := records.read_cache(path)) is not None}
     composites = {method: fill(pictures, masks) for method, fill in methods.items() if method not in known}
     values = {method: known.get(method, {name: [] for name in names}) for method in methods}
     for part in torch.arange(len(pictures)).split(50):
@@ -88,7 +87,7 @@ def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.
             measured = measures[name](composites[method][part].to(device), truth, hole)
             values[method][name] += [float(f"{value:.4g}") for value in measured.tolist()]
     for method in kept.keys() - known.keys():
-        records.write_atomic(kept[method], json.dumps(values[method]).encode())
+        records.write_cache(kept[method], values[method])
     return values
 
 

@@ -1,53 +1,205 @@
 """Records: what was asked, with what, what came out. The only thing one notebook may read of another.
 
 A record is a JSON file that carries its own SHA-256. It is written last and in one piece: its presence means "done".
+So is every file that a later step trusts; what they share is here: writing in one piece, seals, locks, a full disk's sentence.
 """
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 
+_SEAL = 65  # bytes: a SHA-256 in hexadecimal digits, and the line's end
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+
 
 class RecordError(Exception):
     """A record is missing, cut short or altered. The message names the file and the way out."""
+
+
+class StorageError(OSError):
+    """A file cannot be written. The message names the folder, what was to be written and how large it is."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, without the way it took."""
+        return [f"StorageError: {self}"]
 
 
 def cache_folder() -> Path:
     """The folder for what can be made again: $STUDYLIB_CACHE, or art-inpainting-study in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(os.environ.get("STUDYLIB_CACHE") or Path(base) / "art-inpainting-study")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StorageError(f"{folder}: cannot be made ({problem.strerror}); name another folder in STUDYLIB_CACHE.") from None
     return folder
 
 
-def write_atomic(path: Path | str, data: bytes | Callable[[BinaryIO], object]) -> None:
-    """Write `data`, or what it writes, to a temporary name in the same folder, flush it to the disk, and rename it to `path`."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+def write_atomic(path: Path | str, data: bytes | Callable[[BinaryIO], object], sealed: bool = False) -> None:
+    """Write `data`, or what it writes, to a temporary name in the same folder, flush it to the disk, and rename it to `path`.
+
+    Args:
+        sealed: begin the file with a line that holds the SHA-256 of the rest, for `unsealed` to check.
+
+    Raises:
+        StorageError: the folder is full or may not be written to; what lay at `path` before still does.
+    """
+    path, name = Path(path), ""
     try:
-        with os.fdopen(handle, "wb") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        with os.fdopen(handle, "w+b") as file:
+            file.write(bytes(_SEAL) if sealed else b"")
             data(file) if callable(data) else file.write(data)
+            if sealed:
+                seal = _seal(file)
+                file.seek(0)
+                file.write(seal)
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(name, 0o666 & ~umask)
         os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+    except BaseException as problem:
+        if name:
+            Path(name).unlink(missing_ok=True)
+        if isinstance(problem, OSError) and problem.errno in _FULL | _CLOSED:
+            counter = _Counter()
+            data(counter) if callable(data) else counter.write(data)
+            raise _storage_error(path, problem, counter.size) from None
         raise
+    # The new name is on the disk only once its folder is; some file systems cannot flush a folder.
+    with contextlib.suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def unsealed(path: Path) -> BinaryIO:
+    """A sealed file, open behind its seal, which has been checked: the rest is what was written, byte for byte.
+
+    Raises:
+        ValueError: the content does not match the seal.
+        OSError: there is no such file, or it cannot be read.
+    """
+    file = path.open("rb")
+    if file.read(_SEAL) != _seal(file):
+        file.close()
+        raise ValueError(f"{path}: its content does not match its checksum.")
+    file.seek(_SEAL)
+    return file
+
+
+def write_cache(path: Path, value) -> None:
+    """Keep a JSON-able value in a sealed file."""
+    write_atomic(path, json.dumps(value).encode(), sealed=True)
+
+
+def read_cache(path: Path):
+    """What `write_cache` kept; None where there is nothing, or it is damaged, which is said on stderr."""
+    try:
+        with unsealed(path) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        print(f"{path}: is damaged and will be made anew.", file=sys.stderr, flush=True)
+        return None
+
+
+def check_room(path: Path, size: int) -> None:
+    """Raises StorageError when there is no room to write `path`, of `size` bytes: better now than after an hour's work."""
+    if shutil.disk_usage(path.parent).free < size:
+        raise _storage_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), size)
+
+
+@contextlib.contextmanager
+def only_one(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file `path`; while another process holds it, say on stderr which one, and wait.
+
+    A lock ends with its process, whatever ended that, and leaves nothing that would have to be lifted by hand.
+    """
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = path.open("a+")
+        except OSError as problem:
+            raise _storage_error(path, problem, 0) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            print(f"{what}: process {lock.read() or 'unknown'} is at it; waiting for what it makes.", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as problem:
+            print(f"{path}: cannot be locked here ({problem.strerror}); see that it runs once only.", file=sys.stderr)
+        # Who held it may have removed the file meanwhile; then others would lock another one of this name.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                break
+        lock.close()
+    try:
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} on {platform.node()}")
+        lock.flush()
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_UN)  # also for a copy of this process
+        lock.close()
+
+
+class _Counter:
+    """A file that only counts what is written to it."""
+
+    size = 0
+
+    def write(self, data: bytes) -> int:
+        self.size += memoryview(data).nbytes
+        return memoryview(data).nbytes
+
+    def flush(self) -> None:
+        pass
+
+
+def _seal(file: BinaryIO) -> bytes:
+    """The line that seals what stands behind it."""
+    file.seek(_SEAL)
+    return hashlib.file_digest(file, "sha256").hexdigest().encode() + b"\n"
+
+
+def _storage_error(path: Path, problem: OSError, size: int) -> StorageError:
+    free = ""
+    with contextlib.suppress(OSError):
+        free = f", {_amount(shutil.disk_usage(path.parent).free)} free"
+    return StorageError(f"{path.parent}: cannot write {path.name}, {_amount(size)} ({problem.strerror}{free}); what was there is "
+                        "kept. Make room or allow it, or name another folder: STUDYLIB_CACHE for checkpoints and caches, "
+                        "`record` for results.")
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
 
 
 def sha256(data: bytes | Path) -> str:
@@ -92,8 +244,12 @@ def _git() -> dict:
     return {"revision": git("rev-parse", "HEAD"), "dirty": None if changed is None else bool(changed)}
 
 
+@lru_cache(maxsize=1)
 def source_hash() -> str:
-    """One SHA-256 over studylib's own source files: a checkpoint is only continued by the code that began it."""
+    """One SHA-256 over studylib's own source files: a checkpoint is only continued by the code that began it.
+
+    Taken once: what is edited later is not the code that is running.
+    """
     folder = Path(__file__).parent
     return digest({file.name: sha256(file) for file in sorted(folder.glob("*.py"))})
 

@@ -216,6 +216,8 @@ def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.n
 def load(weights: Path | str, device: str = "cpu") -> tuple[nn.Module, str]:
     """The generator in a file that a training wrote, ready for use, and the filling that it starts from.
 
+    It is checked against the digest that it holds, and against the record that lies beside it, where there is one.
+
     Raises:
         FileNotFoundError, ValueError: one sentence that names the file.
     """
@@ -225,14 +227,31 @@ def load(weights: Path | str, device: str = "cpu") -> tuple[nn.Module, str]:
     return _load(path.resolve(), path.stat().st_mtime_ns, device)
 
 
+def digest(state: dict[str, torch.Tensor], about: dict[str, str]) -> str:
+    """SHA-256 of weights on the CPU, their names, types and shapes, and of what is said about them."""
+    held = [[name, str(value.dtype), list(value.shape), records.sha256(value.contiguous().flatten().view(torch.uint8).numpy())]
+            for name, value in sorted(state.items())]
+    return records.digest([held, about])
+
+
 @lru_cache(maxsize=2)
 def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, str]:
     from safetensors import SafetensorError, safe_open
 
+    damaged = (f"{path}: is not as it was written: its content does not match its checksum; fetch it again (`git checkout` for "
+               "the study's own), or run its training again.")
+    if path.with_suffix(".json").exists():
+        try:
+            expected = records.read(path.with_suffix(".json"))["files"].get(path.name)
+        except (records.RecordError, KeyError, AttributeError) as problem:
+            raise ValueError(f"{path}: cannot be checked against the record beside it: {problem}") from None
+        if expected not in (None, records.sha256(path)):
+            raise ValueError(damaged)
     try:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+        expected = about.pop("sha256", None)
         with torch.device("meta"):  # takes no memory, whatever is described
             described = networks.described(about).state_dict()
         if {name: value.shape for name, value in described.items()} != {name: value.shape for name, value in state.items()}:
@@ -241,10 +260,14 @@ def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, str]:
             raise ValueError("not all of them are numbers")
         networks.fill_holes(torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16), about["fill"])  # or there is no such filling
         generator = networks.described(about)
-        generator.load_state_dict(state)
+        generator.load_state_dict({name: value.float() for name, value in state.items()})
     except (SafetensorError, KeyError, OSError, RuntimeError, TypeError, ValueError) as problem:
+        if str(problem) == damaged:
+            raise
         said = " ".join(str(problem).split())[:200]
         raise ValueError(f"{path}: does not hold the weights of a generator of this study: {said}") from None
+    if expected not in (None, digest(state, about)):
+        raise ValueError(damaged)
     return generator.to(device, memory_format=torch.channels_last).requires_grad_(False).eval(), about["fill"]
 
 

@@ -144,11 +144,11 @@ class Parquet:
         facts = self.fingerprint()
         paths = [path for path, *_ in facts]
         notes = records.cache_folder() / "labels" / f"{records.digest([self.where, facts, self.missing])}.json"
-        shards = _read_json(notes)
+        shards = records.read_cache(notes)
         if not shards:
             with ThreadPoolExecutor(8) as pool, _told(self.where):
                 shards = list(tqdm(pool.map(self._labels, paths), "labels", len(paths), leave=False, disable=None))
-            records.write_atomic(notes, json.dumps(shards).encode())
+            records.write_cache(notes, shards)
         above = os.path.commonpath([os.path.dirname(path) for path in paths])
         self._rows.clear()
         self._stems.clear()
@@ -295,7 +295,7 @@ def _leaf(file: parquet.ParquetFile, part: str) -> str | None:
 def _told(url: str) -> Iterator[None]:
     try:
         yield
-    except DataError:
+    except (DataError, records.StorageError):
         raise
     except Exception as error:  # each file system has errors of its own: aiohttp's, huggingface_hub's, pyarrow's
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

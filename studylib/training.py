@@ -1,13 +1,17 @@
 """Training a generator against a discriminator, on pictures that lie on the device as one uint8 tensor.
 
 Which pictures, masks and mirrorings an update sees is a function of (seed, update) alone, so a continued run is the same
-run. A checkpoint is continued only by the same parameters, pictures and code.
+run. A checkpoint is continued only by the same parameters, pictures, code, versions and kind of device.
 """
 
 import contextlib
 import copy
 import ctypes
+import signal
+import sys
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +30,9 @@ _ORDER, _MIRROR, _CROP, _CHANGE = 100, 101, 102, 103
 _FIXED_HOLE = (0.08, 0.095)  # hole ratio of the original's one mask
 _WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
+_PAUSE = 600  # seconds after which a checkpoint is written even between two validations
+_EXPLODED = 1e6  # a loss that stays beyond; healthy ones stay below 100
+_WON = 500  # updates in which a discriminator errs by less than 1e-6 and its gradient is nil, before it has won for good
 
 _ABOUT = ("generator", "size", "width", "blocks", "mask_input", "skips", "norm", "fill")
 _CURVES = ("generator", "reconstruction", "discriminator_real", "discriminator_fake")
@@ -33,6 +40,10 @@ _CURVES = ("generator", "reconstruction", "discriminator_real", "discriminator_f
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says why and what was kept."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, without the way it took."""
+        return [f"TrainingError: {self}"]
 
 
 @dataclass
@@ -175,25 +186,45 @@ def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *
         large: the training pictures at twice the size, (N, 3, 2 size, 2 size) uint8, which `augment: crop` cuts from.
         data_hash: names the pictures in the checkpoint's key.
 
+    Ctrl-C and SIGTERM write a checkpoint first, and say how to go on; a second Ctrl-C does not wait for it. Where another
+    process is at the very same training, this one waits, and returns what that one made.
+
     Raises:
-        TrainingError: a loss is no longer a number.
+        TrainingError: a loss or a weight is no longer a number or explodes, a discriminator has won for good, or memory is short.
+        StorageError: there is no room for checkpoints.
         ValueError: there is nothing to crop from.
     """
-    run = _Run(asked, pictures, validation, data_hash, large)
-    run.resume()
-    every = asked.validate_every or max(1, run.planned // 10)
-    started = time.monotonic() - run.seconds
-    bar = tqdm(total=run.planned, initial=run.update, file=_progress_file(), mininterval=2, unit="update",
-               bar_format="{percentage:3.0f}% {n}/{total} updates, {elapsed} gone, {remaining} to go{postfix}")
-    while run.update < run.planned:
-        run.step()
-        bar.update()
-        if run.update % every == 0 or run.update == run.planned:
-            run.look()
-            bar.set_postfix_str(f"validation {run.validate():.2f} dB")
-            run.seconds = time.monotonic() - started
-            run.save()
-    bar.close()
+    if asked.start:
+        start_of(asked)
+    path = _checkpoint(asked, data_hash)
+    with records.only_one(path.with_suffix(".lock"), "This training"), _memory_told(path):
+        run = _Run(asked, pictures, validation, data_hash, large)
+        run.resume()
+        if run.update < run.planned:
+            records.check_room(path, run.size() * (1 if path.exists() else 2))
+        every = asked.validate_every or max(1, run.planned // 10)
+        saved = time.monotonic()
+        started = saved - run.seconds
+        bar = tqdm(total=run.planned, initial=run.update, file=_progress_file(), mininterval=2, unit="update",
+                   bar_format="{percentage:3.0f}% {n}/{total} updates, {elapsed} gone, {remaining} to go{postfix}")
+        with _asked_to_stop() as signals:
+            while run.update < run.planned and not signals:
+                run.step()
+                bar.update()
+                due = run.update % every == 0 or run.update == run.planned
+                if due or signals or time.monotonic() - saved > _PAUSE:
+                    run.look()
+                    if due:
+                        bar.set_postfix_str(f"validation {run.validate():.2f} dB")
+                    saved = time.monotonic()
+                    run.seconds = saved - started
+                    run.save()
+        bar.close()
+    if signals:
+        said = f"Stopped at update {run.update} of {run.planned}; {_kept(path)}. The same call goes on from there."
+        print(said, file=sys.stderr, flush=True)
+        signal.raise_signal(signals[0])
+        raise KeyboardInterrupt(said)
     run.seconds = time.monotonic() - started
     return Trained(run.averaged or run.generator, asked.fill, run.update, run.seconds, run.history, run.validation, run.fit,
                    asked.flips)
@@ -230,7 +261,7 @@ def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
     state = {name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
              for name, value in trained.generator.state_dict().items()}
     about = {name: str(getattr(asked, name)) for name in _ABOUT}
-    records.write_atomic(path, save(state, about))
+    records.write_atomic(path, save(state, {**about, "sha256": restoration.digest(state, about)}))
     return {path.name: records.sha256(path)}
 
 
@@ -241,8 +272,49 @@ def forget(asked: Parameters, data_hash: str = "") -> None:
 
 def _checkpoint(asked: Parameters, data_hash: str) -> Path:
     start = records.sha256(records.ROOT / Path(asked.start).expanduser()) if asked.start else ""
-    key = records.digest([asked.model_dump(exclude={"record", "keep_weights"}), start, data_hash, records.source_hash()])
+    device = device_of(asked)
+    key = records.digest([asked.model_dump(exclude={"record", "keep_weights"}), start, data_hash, records.source_hash(),
+                          records.versions(), device, str(precision_of(asked, device))])
     return records.cache_folder() / "checkpoints" / f"{key[:32]}.pt"
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM do not break into a step or a checkpoint: they are collected here. A second Ctrl-C does."""
+    heard: list[int] = []
+
+    def hear(number: int, frame) -> None:
+        heard.append(number)
+        if heard.count(signal.SIGINT) > 1:
+            raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()  # signals reach no other
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    for number in before:
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, hear)
+    try:
+        yield heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _memory_told(path: Path) -> Iterator[None]:
+    """Turn whatever says that memory is short into one sentence."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        short = isinstance(problem, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in str(problem)
+        if not short:
+            raise
+        raise TrainingError(f"There is not enough memory for this training; {_kept(path)}. A smaller `batch`, `size` or `width` "
+                            "needs less.") from None
+
+
+def _kept(path: Path) -> str:
+    return f"the last checkpoint is kept at {path}" if path.exists() else "no checkpoint had been written yet"
 
 
 class _Run:
@@ -264,7 +336,7 @@ class _Run:
         self.seen, self.known = (part[:32].float() / 127.5 - 1 for part in (validation, pictures))
         self.seen_masks = training_masks(asked, 32, start=1 << 30, device="cpu")
         self.planned = planned_updates(asked, len(pictures))
-        self.update, self.seconds = 0, 0.0
+        self.update, self.seconds, self.won = 0, 0.0, 0
         self.order: tuple[int, torch.Tensor] | None = None
         self.history = {name: [] for name in _CURVES}
         self.losses: list[torch.Tensor] = []
@@ -339,6 +411,7 @@ class _Run:
         with self.autocast():
             ours, theirs = (self.vgg(composite), self.vgg(truth)) if self.vgg else ([], [])
         real_loss = fake_loss = torch.zeros((), device=self.device)
+        self.felt = real_loss
         if len(self.optimisers) > 1:
             shown = (truth, theirs), (composite.detach(), [layer.detach() for layer in ours])
             pairs = zip(*(self.judge(picture, features) for picture, features in shown), strict=True)
@@ -352,6 +425,7 @@ class _Run:
         if len(self.optimisers) > 1:
             # The judges only hand gradients on here; their own would cost as much again and be dropped.
             self.judges.requires_grad_(False)
+            composite.register_hook(self.feel)
             for logits in self.judge(composite, ours):
                 loss = loss + asked.adversarial_weight * losses.generator_loss(logits, asked.adversarial)
         if asked.perceptual_weight:
@@ -362,24 +436,37 @@ class _Run:
         self.judges.requires_grad_(True)
         self.update += 1
         self.average()
-        self.losses.append(torch.stack([loss.detach(), distance.detach(), real_loss.detach(), fake_loss.detach()]))
+        self.losses.append(torch.stack([loss, distance, real_loss, fake_loss, self.felt]).detach())
         if len(self.losses) == _LOOK:
             self.look()
 
+    def feel(self, gradient: torch.Tensor) -> None:
+        """How strongly judges and features pull at the composites, at most."""
+        self.felt = gradient.abs().amax().float()
+
     def look(self) -> None:
-        """Bring the losses since the last look into the history."""
+        """Bring the losses since the last look into the history, unless they are hopeless."""
         if not self.losses:
             return
         values = torch.stack(self.losses).cpu()
         bad = (~values.isfinite().all(1)).nonzero()
         if len(bad):
-            at = self.update - len(values) + int(bad[0]) + 1
-            kept = f"the last checkpoint is kept at {self.path}" if self.path.exists() else "no checkpoint had been written yet"
-            raise TrainingError(f"A loss is no longer a number at update {at}; {kept}. A smaller `lr` or smaller "
-                                "weights may help.")
-        for name, column in zip(self.history, values.T.tolist(), strict=True):
+            self.stop(f"A loss is no longer a number at update {self.update - len(values) + int(bad[0]) + 1}")
+        for name, column in zip(self.history, values.T.tolist()[:4], strict=True):
             self.history[name] += [round(value, 5) for value in column]
         self.losses.clear()
+        # The generator's own loss may be of any size: its weights are the reader's.
+        for name in _CURVES[1:]:
+            if min(map(abs, self.history[name][-_LOOK:])) > _EXPLODED and self.update >= _LOOK:
+                self.stop(f"The loss `{name}` has exploded: beyond {_EXPLODED:g} for {_LOOK} updates, up to update {self.update}")
+        for _, _, *judged, felt in values.tolist():
+            self.won = self.won + 1 if len(self.optimisers) > 1 and max(judged) < 1e-6 and felt < 1e-12 else 0
+        if self.won >= _WON:
+            self.stop(f"The discriminator has won for good: in the last {self.won} updates, up to update {self.update}, it "
+                      "made no error, and the generator got no gradient from it")
+
+    def stop(self, why: str) -> None:
+        raise TrainingError(f"{why}; {_kept(self.path)}. A smaller `lr` or smaller weights may help.")
 
     def autocast(self) -> torch.autocast:
         return torch.autocast(self.device, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
@@ -439,22 +526,39 @@ class _Run:
                  "averaged": self.averaged}
         return {name: network for name, network in named.items() if network is not None}
 
+    def size(self) -> int:
+        """About how many bytes a checkpoint takes: weights, and two moments of each that is trained."""
+        return sum(value.nbytes * (1 if name == "averaged" else 3)
+                   for name, network in self.networks().items() for value in network.state_dict().values())
+
     def save(self) -> None:
         state = {"networks": {name: network.state_dict() for name, network in self.networks().items()},
                  "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
                  "update": self.update, "seconds": self.seconds, "history": self.history, "validation": self.validation,
-                 "fit": self.fit}
-        records.write_atomic(self.path, lambda file: torch.save(state, file))
+                 "fit": self.fit, "won": self.won}
+        # Losses tell of the weights before the last step: what is kept must itself be numbers.
+        held = [value for weights in state["networks"].values() for value in weights.values()]
+        held += [value for saved in state["optimisers"] for moments in saved["state"].values() for value in moments.values()]
+        if not all(torch.stack([value.isfinite().all().to(self.device) for value in held])):
+            self.stop(f"A weight or its moment is no longer a number at update {self.update}")
+        records.write_atomic(self.path, lambda file: torch.save(state, file), sealed=True)
 
     def resume(self) -> None:
+        for part in self.path.parent.glob(f".{self.path.name}.*.part"):
+            part.unlink()  # of a run that was killed while it wrote; the lock is ours
         if not self.path.exists():
             return
-        state = torch.load(self.path, map_location=self.device, weights_only=True)
+        try:
+            with records.unsealed(self.path) as file:
+                state = torch.load(file, map_location=self.device, weights_only=True)
+        except ValueError:
+            print(f"{self.path}: is damaged; the training starts anew.", file=sys.stderr, flush=True)
+            return
         for name, network in self.networks().items():
             network.load_state_dict(state["networks"][name])
         for optimiser, saved in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(saved)
-        self.update, self.seconds, self.history = state["update"], state["seconds"], state["history"]
+        self.update, self.seconds, self.history, self.won = (state[name] for name in ("update", "seconds", "history", "won"))
         self.validation, self.fit = ([tuple(point) for point in state[name]] for name in ("validation", "fit"))
 
 

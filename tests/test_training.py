@@ -112,7 +112,9 @@ def test_an_interrupted_run_continues_bit_by_bit(run, monkeypatch, asked):
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_asked_to_stop_writes_a_checkpoint_first(run, monkeypatch, capsys, seen, asked):
-    step, before = training._Run.step, signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell's background jobs are born deaf to Ctrl-C.
+    signals = (signal.SIGINT, signal.SIGTERM)
+    step, before = training._Run.step, [signal.signal(number, signal.default_int_handler) for number in signals]
 
     def interrupted(self):
         if self.update == 1:
@@ -125,7 +127,8 @@ def test_a_run_that_is_asked_to_stop_writes_a_checkpoint_first(run, monkeypatch,
             run()
         assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
     said = capsys.readouterr().err
     assert re.search(r"Stopped at update 2 of 4; the last checkpoint is kept at .*\.pt\. The same call goes on", said)
     monkeypatch.setattr(training._Run, "step", step)

@@ -3,6 +3,7 @@
 import argparse
 import fcntl
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -62,7 +63,13 @@ def _study(asked: argparse.Namespace) -> int:
     gpu = ["--resources", f"gpu={asked.gpu_runs}"] if shutil.which("nvidia-smi") else []
     command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), *gpu, "--keep-going", "--keep-incomplete",
                "--ignore-incomplete", "--nolock", "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
+    # Ctrl-C reaches Snakemake, papermill and, by it, the kernels: they end in their own time, and trainings write checkpoints.
+    stopped = []
+    signal.signal(signal.SIGINT, lambda *heard: stopped.append(heard))
     status = subprocess.run(command, cwd=records.ROOT).returncode
+    if stopped:
+        print("Stopped. `make study` goes on from here: runs that are done stay done, trainings continue.", file=sys.stderr)
+        return 130
     folder = Path("results") / asked.profile
     write_up = records.ROOT / folder / "06_write_up" / "write_up.json"
     if status:

@@ -79,12 +79,16 @@ def write_atomic(path: Path | str, data: bytes | Callable[[BinaryIO], object], s
         os.chmod(name, 0o666 & ~umask)
         os.replace(name, path)
     except BaseException as problem:
-        if name:
-            Path(name).unlink(missing_ok=True)
-        if isinstance(problem, OSError) and problem.errno in _FULL | _CLOSED:
+        with contextlib.suppress(OSError):  # a folder that has become read-only keeps it
+            os.unlink(name)
+        # torch.save hides the disk's error behind one of its own.
+        cause = problem
+        while cause and getattr(cause, "errno", None) not in _FULL | _CLOSED:
+            cause = cause.__context__
+        if cause:
             counter = _Counter()
             data(counter) if callable(data) else counter.write(data)
-            raise _storage_error(path, problem, counter.size) from None
+            raise _storage_error(path, cause, counter.size) from None
         raise
     # The new name is on the disk only once its folder is; some file systems cannot flush a folder.
     with contextlib.suppress(OSError):
@@ -158,13 +162,14 @@ def only_one(path: Path, what: str) -> Iterator[None]:
             if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
                 break
         lock.close()
+    with contextlib.suppress(OSError):  # the disk may be full, which is told where it matters
+        os.ftruncate(lock.fileno(), 0)
+        os.write(lock.fileno(), f"{os.getpid()} on {platform.node()}".encode())
     try:
-        lock.truncate(0)
-        lock.write(f"{os.getpid()} on {platform.node()}")
-        lock.flush()
         yield
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may have become read-only
+            path.unlink()
         with contextlib.suppress(OSError):
             fcntl.flock(lock, fcntl.LOCK_UN)  # also for a copy of this process
         lock.close()

@@ -206,6 +206,17 @@ def test_a_disk_that_takes_no_more_is_told_with_folder_and_size(tmp_path, monkey
     assert os.listdir(tmp_path) == ["run.json"]
 
 
+def test_a_folder_that_becomes_read_only_is_told_too(tmp_path, monkeypatch):
+    """Then the temporary file and the lock cannot be removed either, and that must not hide the sentence."""
+    def fail(*arguments, **more):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for name in ("fsync", "unlink", "remove"):
+        monkeypatch.setattr(records.os, name, fail)
+    with pytest.raises(records.StorageError, match="Read-only"), records.only_one(tmp_path / "lock", "This run"):
+        records.write_atomic(tmp_path / "run.json", b"new")
+
+
 def test_a_cache_folder_that_cannot_be_made_is_told(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("STUDYLIB_CACHE", str(tmp_path / "file" / "cache"))

@@ -1,5 +1,7 @@
 """What all tests share: a cache of their own, one thread of arithmetic, and no window for figures."""
 
+import signal
+
 import matplotlib
 import pytest
 import torch
@@ -28,3 +30,11 @@ def weights(tmp_path_factory):
         torch.nn.init.normal_(generator.head.weight, 0, 0.05)
     training.keep_weights(training.Trained(generator, "thin_plate", 1, 0.0), asked)
     return folder / "small.safetensors"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hears_interrupts():
+    """A shell's background jobs are born deaf to Ctrl-C; trainings and their tests then would be, too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -9,7 +9,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv study test bench lab data lock clean
+.PHONY: help venv study test bench torture lab data lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test: venv  ## ruff, pytest and nbval
 
 bench: venv  ## what training costs beside the floor and others: a quarter of an hour, writes results/bench/
 	$(BIN)/python -m bench
+
+torture: venv  ## kill, damage, fill disks, start twice, at full strength: an hour, writes results/torture.json
+	@$(BIN)/python -m torture
 
 lab: venv  ## open JupyterLab with the study's kernel
 	$(BIN)/jupyter lab --KernelManager.transport=ipc notebooks

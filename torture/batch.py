@@ -1,5 +1,6 @@
 """The study's batch, in a copy of what it needs: kernels, papermill, Snakemake, make study are killed, and it starts again."""
 
+import contextlib
 import json
 import os
 import random
@@ -107,27 +108,25 @@ class Batch:
                 start_new_session=True, env={**os.environ, "STUDYLIB_CACHE": self.cache, "PYTHONPATH": str(self.folder)})
 
     def kill(self, child: subprocess.Popen, word: str, how: signal.Signals) -> bool:
-        """Whether there was someone to kill. An empty word: the process group of the terminal."""
-        if not word:
-            if child.poll() is None:
+        """Wait for a victim and kill it; whether there was one before the batch ended. No word: the terminal's process group."""
+        while child.poll() is None:
+            if not word:
                 os.killpg(child.pid, how)
                 return child.wait(LIMIT) is not None
-            return False
-        for process in self.processes():
-            if f"-m {word}" in (line := " ".join(process.cmdline())) or f"{word} -f" in line:
-                process.send_signal(how)
+            victims = [process for process in self.processes() if process.cmdline()[1:3] == ["-m", word]]
+            if victims:
+                victims[0].send_signal(how)
                 return True
+            time.sleep(0.1)
         return False
 
     def processes(self) -> list[psutil.Process]:
         """Everything that works in this folder's cache, also what has lost its parent."""
         found = []
         for process in psutil.process_iter():
-            try:
-                if process.environ().get("STUDYLIB_CACHE") == self.cache:
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("STUDYLIB_CACHE") == self.cache and process.cmdline():
                     found.append(process)
-            except psutil.Error:
-                continue
         return found
 
     def records(self) -> dict:
@@ -151,15 +150,13 @@ class Batch:
         return lost
 
     def said(self) -> str:
-        return (self.folder / "said").read_text()[-400:]
+        return " / ".join(line for line in (self.folder / "said").read_text().splitlines() if " failed: " in line)
 
     def end(self) -> None:
         for process in self.processes():
-            try:
+            with contextlib.suppress(psutil.Error):
                 process.kill()
                 process.wait(10)
-            except psutil.Error:
-                continue
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Prints one table, and writes it to results/torture.json. Minutes to an hour; `--
 import argparse
 import json
 import os
+import signal
 import sys
 
 from studylib import records
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="a few of each, and nothing is written")
     short = parser.parse_args().short
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it would be ignored, by all children too
     trials = [lambda: kills.run(6 if short else 60), lambda: harm.run(8 if short else 200)]
     if not short:
         from torture import mutants

@@ -1,7 +1,6 @@
 """The study's batch, in a copy of what it needs: kernels, papermill, Snakemake, make study are killed, and it starts again."""
 
 import contextlib
-import json
 import os
 import random
 import shutil
@@ -45,7 +44,7 @@ def _noted(self):
 _Run.step = _noted
 """
 # Who is killed, by a word of its command line, and how.
-VICTIMS = [("kernel", "ipykernel_launcher", signal.SIGKILL), ("papermill", "papermill", signal.SIGKILL),
+VICTIMS = [("kernel", "ipykernel_launcher", signal.SIGKILL), ("papermill", "studylib.kernels", signal.SIGKILL),
            ("Snakemake", "snakemake", signal.SIGKILL), ("make study", "studylib", signal.SIGKILL),
            ("Ctrl-C in the terminal", "", signal.SIGINT)]
 
@@ -157,7 +156,3 @@ class Batch:
             with contextlib.suppress(psutil.Error):
                 process.kill()
                 process.wait(10)
-
-
-if __name__ == "__main__":
-    print(json.dumps(run(int(sys.argv[1]) if len(sys.argv) > 1 else 1), indent=1))

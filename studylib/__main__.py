@@ -56,6 +56,8 @@ def _study(asked: argparse.Namespace) -> int:
     except OSError as problem:
         print(f"{records.ROOT}: the study cannot write here ({problem.strerror}); it needs a folder of its own.", file=sys.stderr)
         return 2
+    if not _has_room(asked.profile):
+        return 2
     started = time.monotonic()
     # A record is written last and in one piece, so its presence means "done", also where Snakemake, papermill or the kernel was
     # killed just after; Snakemake would remove it, and the work with it.
@@ -73,6 +75,7 @@ def _study(asked: argparse.Namespace) -> int:
     folder = Path("results") / asked.profile
     write_up = records.ROOT / folder / "06_write_up" / "write_up.json"
     if status:
+        _has_room(asked.profile)
         print("Not every run succeeded (see above); the write-up makes do with the records that are there.", file=sys.stderr)
         made_do = subprocess.run([*command, "make_do=1", "--", str(write_up.relative_to(records.ROOT))], cwd=records.ROOT)
     if write_up.exists() and not (status and made_do.returncode):
@@ -81,6 +84,16 @@ def _study(asked: argparse.Namespace) -> int:
     print(f"\nThe executed notebooks are in {folder}/, the write-up is {folder}/06_write_up/write_up.ipynb "
           f"({time.monotonic() - started:.0f} s).")
     return status
+
+
+def _has_room(profile: str) -> bool:
+    """Whether there is room for notebooks and records; papermill and Snakemake would not say where, nor for how much."""
+    try:
+        records.check_room(records.ROOT / "results" / profile, 30_000_000)
+    except records.StorageError as problem:
+        print(problem, file=sys.stderr)
+        return False
+    return True
 
 
 def _restore_options(commands) -> None:

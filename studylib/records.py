@@ -133,6 +133,7 @@ def read_cache(path: Path):
 
 def check_room(path: Path, size: int) -> None:
     """Raises StorageError when there is no room to write `path`, of `size` bytes: better now than after an hour's work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(path.parent).free < size:
         raise _storage_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), size)
 

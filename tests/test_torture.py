@@ -2,10 +2,13 @@
 
 import os
 import random
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from studylib import __main__ as study
+from studylib import records
 from torture import __main__ as torture
 from torture import harm, kills
 
@@ -51,6 +54,15 @@ def test_a_damaged_file_is_never_used(kind):
 def test_a_disk_that_takes_no_more_is_told():
     """In the middle of a file torch hides the disk's error behind one of its own."""
     assert held(harm.file_limit()) == 3
+
+
+def test_a_study_without_room_is_told_before_it_starts(monkeypatch, capsys):
+    monkeypatch.setattr(records.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    monkeypatch.setattr(study.sys, "argv", ["studylib", "study"])
+    monkeypatch.setattr(study.subprocess, "run", lambda *arguments, **more: pytest.fail("it started"))
+    assert study.main() == 2
+    said = capsys.readouterr().err
+    assert "Another `make study`" in said or "results: cannot write smoke, 30.0 MB (No space left on device, 1.0 kB free)" in said
 
 
 def test_what_is_lost_or_differs_is_seen():

@@ -244,8 +244,8 @@ def reference() -> tuple[dict, float]:
     """What a training that nobody disturbs ends with, and its seconds."""
     tqdm.monitor_interval = 0  # a thread, which a fork would leave behind
     torch.set_num_threads(1)
-    _train(None, max_updates=1)  # what is loaded once is loaded before the forks
     with tempfile.TemporaryDirectory(prefix="torture-") as folder:
+        _train(Path(folder), max_updates=1)  # what is loaded once is loaded before the forks
         started = time.monotonic()
         child = fork(lambda: torch.save(_train(Path(folder)), f"{folder}/outcome"), Path(folder) / "said")
         os.waitpid(child, 0)
@@ -268,7 +268,7 @@ def _pictures() -> torch.Tensor:
     return torch.from_numpy(atelier.paint("scenes", 14, 32, seed=3)).permute(0, 3, 1, 2).contiguous()
 
 
-def _train(cache: Path | None, log: Path | None = None, **more) -> dict:
+def _train(cache: Path, log: Path | None = None, **more) -> dict:
     """Train in a cache folder, note in `log` each update that is begun; all that came out."""
     asked = parameters.check({**ASKED, **more})
     step = training._Run.step
@@ -281,11 +281,10 @@ def _train(cache: Path | None, log: Path | None = None, **more) -> dict:
 
     training._Run.step = noted
     try:
-        with tempfile.TemporaryDirectory(prefix="torture-") as own:
-            os.environ["STUDYLIB_CACHE"] = str(cache or own)
-            trained = training.train(asked, _pictures()[:10], _pictures()[10:])
-            with records.unsealed(training._checkpoint(asked, "")) as file:
-                kept = torch.load(file, weights_only=True)
+        os.environ["STUDYLIB_CACHE"] = str(cache)
+        trained = training.train(asked, _pictures()[:10], _pictures()[10:])
+        with records.unsealed(training._checkpoint(asked, "")) as file:
+            kept = torch.load(file, weights_only=True)
     finally:
         training._Run.step = step
     truth = _pictures()[10:].float() / 127.5 - 1

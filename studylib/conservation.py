@@ -126,12 +126,11 @@ def trial(picture: np.ndarray, hole: np.ndarray, weights: Path | None = None) ->
     Returns:
         {method: PSNR in dB over the pixels that only the mirrored hole takes away, one a mirroring}.
     """
-    names = {"Telea": "telea", "Navier-Stokes": "ns", "biharmonic": "biharmonic", "this model": "model"}
-    found = {name: [] for name in names}
+    found = {name: [] for name in claims.METHODS}
     for mirrored in (hole[:, ::-1], hole[::-1], hole[::-1, ::-1]):
         cut = hole | mirrored
         truth, new = picture[cut] / np.iinfo(picture.dtype).max, (mirrored & ~hole)[cut]
-        for name, method in names.items():
+        for name, method in claims.METHODS.items():
             filled = restoration.restore(picture, cut, method=method, weights=weights)[0]
             found[name].append(float(-10 * np.log10(((filled - truth)[new]**2).mean())))
     return found
@@ -171,7 +170,6 @@ def choose(hole: np.ndarray) -> tuple[str, str]:
     """
     import cv2
 
-    names = {"biharmonic": "biharmonic", "Telea": "telea", "Navier-Stokes": "ns"}
     try:
         record = records.read(_RECORD)
     except records.RecordError:
@@ -188,7 +186,7 @@ def choose(hole: np.ndarray) -> tuple[str, str]:
     said = (f"on {count} {'cracked' if thin else 'irregularly damaged'} pictures of the study, "
             + (f"{100 * low:.0f} to {100 * high:.0f} % hole, " if not thin else "")
             + f"the model's hole PSNR is {gain:+.2f} dB [{least:+.2f}, {most:+.2f}] from the best classical method's ({best})")
-    return ("model" if gain > 0 or best not in names else names[best]), said
+    return ("model" if gain > 0 or best not in claims.METHODS else claims.METHODS[best]), said
 
 
 def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto", grown: int = 0, method: str = "auto",

@@ -82,7 +82,7 @@ def detect(picture: Scan, kinds: tuple[str, ...] = KINDS) -> np.ndarray:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
         hat = cv2.morphologyEx(lab[..., 0], cv2.MORPH_BLACKHAT, kernel)
         typical = cv2.blur(hat, (8 * reach, 8 * reach)) + 1
-        found |= _lines(_grown(hat > np.maximum(9, 4.2 * typical), hat > np.maximum(4.5, 1.8 * typical)), reach)
+        found |= _lines(parts_of(hat > np.maximum(4.5, 1.8 * typical), hat > np.maximum(9, 4.2 * typical)), reach)
     if {"light", "dark"} & set(kinds):
         small = cv2.resize(lab, None, fx=min(1, 256 / side), fy=min(1, 256 / side), interpolation=cv2.INTER_AREA)
         small = small if small.ndim == 3 else small[None]
@@ -91,7 +91,7 @@ def detect(picture: Scan, kinds: tuple[str, ...] = KINDS) -> np.ndarray:
         beyond = (light - around) / (1.5 * _median(np.abs(light - around)) + 3)
         for kind, outlying in (("light", beyond), ("dark", -beyond)):
             if kind in kinds:
-                patches = _grown((outlying > 2.2) & plain, (outlying > 1.2) & plain).astype(np.uint8)
+                patches = parts_of((outlying > 1.2) & plain, (outlying > 2.2) & plain).astype(np.uint8)
                 patches = cv2.morphologyEx(patches, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
                 patches = cv2.resize(patches, found.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
                 found |= _large(patches, max(4, side * side // 10_000))
@@ -111,6 +111,17 @@ def close_ups(hole: np.ndarray, count: int = 6, side: int = 96) -> list[tuple[sl
         found.append((slice(top, top + side), slice(start, start + side)))
         left[max(0, y - side):y + side, max(0, x - side):x + side] = 0
     return found
+
+
+def parts_of(hole: np.ndarray, seed: np.ndarray) -> np.ndarray:
+    """The connected parts of a hole that hold a pixel of the seed, which lies inside it: (H, W) bool, all three."""
+    import cv2
+
+    _, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
+    wanted = np.zeros(labels.max() + 1, bool)
+    wanted[labels[seed]] = True
+    wanted[0] = False
+    return wanted[labels]
 
 
 def write(hole: np.ndarray, picture: Scan, path: Path | str) -> None:
@@ -162,17 +173,6 @@ def _median(values: np.ndarray) -> np.ndarray:
 
     reach = 2 * (min(values.shape) // 4) + 1
     return cv2.medianBlur((values * 2.55).clip(0, 255).round().astype(np.uint8), reach).astype(np.float32) / 2.55
-
-
-def _grown(plain: np.ndarray, likely: np.ndarray) -> np.ndarray:
-    """The connected parts of what is likely that hold something plain."""
-    import cv2
-
-    _, labels = cv2.connectedComponents(likely.astype(np.uint8), connectivity=8)
-    keep = np.zeros(labels.max() + 1, bool)
-    keep[labels[plain & likely]] = True
-    keep[0] = False
-    return keep[labels]
 
 
 def _lines(found: np.ndarray, reach: int) -> np.ndarray:

@@ -35,12 +35,9 @@ def difference(a, b) -> tuple[float, float, float]:
 
 def rank_correlation(a, b) -> float:
     """Spearman's rank correlation of two lists of numbers, ties at their mean rank; 0 where one of them does not vary."""
-    ranks = []
-    for values in (a, b):
-        _, place, count = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
-        rank = (np.cumsum(count) - (count - 1) / 2)[place]
-        ranks.append((rank - rank.mean()) / (rank.std() or 1))
-    return float(np.mean(ranks[0] * ranks[1])) if len(ranks[0]) else 0.0
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(a, b).statistic) if len(a) and np.ptp(a) and np.ptp(b) else 0.0
 
 
 def against_best(scored: dict[str, dict[str, dict[str, list[float]]]], method: str, others: list[str],

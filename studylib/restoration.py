@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from studylib import networks, records
+from studylib import damage, networks, records
 
 WEIGHTS = records.ROOT / "results" / "laptop" / "03_gan_training" / "any_mask_128.safetensors"
 
@@ -109,7 +109,7 @@ def _filled(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Calla
     height, width = hole.shape
     start = None
     if hole.any() and (depth := cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)).max() > _DEEP:
-        deep = _parts_of(hole, depth > _DEEP)
+        deep = damage.parts_of(hole, depth > _DEEP)
         start = _from_half(colours, group, hole, fill, tile, deep)
     places = np.flatnonzero(hole)
     total, weights = np.zeros((variants, len(places), 3), np.float32), np.zeros(len(places), np.float32)
@@ -147,17 +147,6 @@ def _ramp(span: slice, at: int, side: int, tile: int) -> np.ndarray:
     low = np.ones(len(line)) if at == 0 else np.clip((line - (at - _FADE) + 0.5) / (2 * _FADE), 0, 1)
     high = np.ones(len(line)) if at + tile >= side else np.clip((at + tile + _FADE - line - 0.5) / (2 * _FADE), 0, 1)
     return (low * high).astype(np.float32)
-
-
-def _parts_of(hole: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """The connected parts of a hole that hold a pixel of the seed."""
-    import cv2
-
-    _, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
-    wanted = np.zeros(labels.max() + 1, bool)
-    wanted[np.unique(labels[seed])] = True
-    wanted[0] = False
-    return wanted[labels]
 
 
 def _from_half(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, tile: int, deep: np.ndarray) -> tuple:

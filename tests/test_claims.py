@@ -219,12 +219,13 @@ def test_c10_without_an_unseen_family_decides_nothing():
     assert verdict("C10", {"03_gan_training/any_mask_128": record}).verdict == "not decided"
 
 
-@pytest.mark.parametrize(("across", "unchanged", "order", "expected"), [
-    (1.0, True, 0.4, "reproduced"), (1.3, True, 0.4, "not decided"), (1.0, False, 0.4, "not decided"),
-    (1.0, True, 0.0, "not decided")])
-def test_c11_nothing_outside_changes_no_tile_shows_and_the_uncertainty_orders_errors(across, unchanged, order, expected):
+@pytest.mark.parametrize(("across", "unchanged", "order", "filled", "expected"), [
+    (1.0, True, 0.4, 25, "reproduced"), (1.3, True, 0.4, 25, "not decided"), (1.0, False, 0.4, 25, "not decided"),
+    (1.0, True, 0.0, 25, "not decided"), (1.0, True, 0.4, 23, "not decided")])
+def test_c11_nothing_outside_changes_no_tile_shows_and_the_uncertainty_orders_errors(across, unchanged, order, filled, expected):
     fresco = {"hole_ratio": 0.05, "method": "model", "unchanged_outside": unchanged,
-              "seams": {"across_borders": across, "elsewhere": 1.0}}
+              "seams": {"across_borders": across, "elsewhere": 1.0},
+              "trial": {"Telea": [22, 24], "biharmonic": [23, 25], "this model": [filled, filled]}}
     found = {"paintings": {"fresco": fresco}, "rank_correlation": {"box": {"uncertainty": [order + part for part in NOISE]}}}
     row = verdict("C11", {"07_restoration/frescoes": {"results": found}})
     assert row.verdict == expected

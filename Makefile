@@ -26,6 +26,8 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 study: venv  ## run the whole study: PROFILE=smoke (default, minutes), laptop (hours) or paper (a GPU)
 	@$(BIN)/python -m studylib study --profile $(PROFILE) --cores $(CORES) --gpu-runs $(GPU_RUNS)
 
+# One thread each: tests start processes beside each other, and threads of small sums only wait for one another.
+test: export OMP_NUM_THREADS := 1
 test: venv  ## ruff, pytest and nbval
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest

@@ -80,21 +80,24 @@ def over_families(record: dict, metric: str = "psnr") -> np.ndarray:
     return np.mean([values(record, family, metric) for family in families], axis=0)
 
 
-def gain_table(record: dict) -> str:
-    """The model's gains over the best classical method of each family in hole PSNR, and the change in LPIPS, as Markdown."""
+def gain_table(record: dict, least: float = 0.0) -> str:
+    """The model's gain over the best classical method of each family in hole PSNR, and the change in LPIPS, as Markdown.
+
+    Args:
+        least: hole ratio of the pictures that count; a family with fewer than 5 such pictures is left out.
+    """
     lines = ["| masks | best classical, hole PSNR | gain (dB) | best classical, LPIPS | change (less is better) |",
              "|---|---|---|---|---|"]
-    scored = record["results"]["metrics"]
-    for family in scored:
-        cells = []
-        for metric, digits in (("psnr", 2), ("lpips", 3)):
-            part = {family: scored[family]}
-            best, *change = intervals.against_best(part, _MODEL, list(_CLASSICAL), metric)[family]
-            if metric == "lpips":
-                change = [-change[0], -change[2], -change[1]]
-            mean, low, high = (f"{value:+.{digits}f}" for value in change)
-            cells += [f"{best} {np.mean(values(record, family, metric, best)):.{digits}f}", f"{mean} [{low}, {high}]"]
-        lines.append(f"| {family} | {' | '.join(cells)} |")
+    lpips = {row[0]: row for row in in_buckets(record, ((least, 1.0),), "lpips")}
+    for family, _, _, count, best, *gained in in_buckets(record, ((least, 1.0),)):
+        own = np.array(record["results"]["hole"][family]) >= least
+        _, _, _, _, judged, *less = lpips[family]
+        before, at_best = (np.mean(values(record, family, metric, name)[own])
+                           for metric, name in (("psnr", best), ("lpips", judged)))
+        change = [-100 * less[place] / at_best for place in (0, 2, 1)]
+        shown = family if own.all() else f"{family} ({count})"
+        lines.append(f"| {shown} | {best} {before:.2f} | {_said(gained, '')} | {judged} {at_best:.3f} | "
+                     f"{change[0]:+.0f} % [{change[1]:+.0f}, {change[2]:+.0f}] |")
     return "\n".join(lines)
 
 

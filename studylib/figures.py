@@ -38,7 +38,7 @@ def style() -> None:
 
 
 def _lean_outputs() -> None:
-    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of 128 colours: an eighth of the size."""
+    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of 64 colours: a tenth of the size."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -49,15 +49,17 @@ def _lean_outputs() -> None:
     shell.run_line_magic("matplotlib", "inline")
 
     def pictures(figure: Figure) -> bytes | None:
-        if not _holds_pictures(figure):
-            return None
-        stream = io.BytesIO()
-        figure.savefig(stream, format="jpeg", dpi=68, pil_kwargs={"quality": 65, "optimize": True, "progressive": True})
-        return stream.getvalue()
+        return _jpeg(figure, 64, 55) if _holds_pictures(figure) else None
 
     formatters = shell.display_formatter.formatters
     formatters["image/jpeg"].for_type(Figure, pictures)
-    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure, 128))
+    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure, 64))
+
+
+def _jpeg(figure: Figure, dpi: int, quality: int) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="jpeg", dpi=dpi, pil_kwargs={"quality": quality, "optimize": True, "progressive": True})
+    return stream.getvalue()
 
 
 def _png(figure: Figure, colours: int) -> bytes:
@@ -69,7 +71,8 @@ def _png(figure: Figure, colours: int) -> bytes:
 
 
 def _holds_pictures(figure: Figure) -> bool:
-    return any(image.get_array().ndim == 3 for axis in figure.axes for image in axis.images)
+    """Whether it shows pictures, or maps as rich as pictures."""
+    return any(image.get_array().ndim == 3 or image.get_array().size > 2000 for axis in figure.axes for image in axis.images)
 
 
 def colour(method: str) -> str:
@@ -92,17 +95,17 @@ def damaged(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
 
 
 def contact_sheet(pictures: torch.Tensor, columns: int = 10, titles: list[str] | None = None, width: float = 7.2) -> Figure:
-    """Pictures or masks side by side, row by row, with a hairline between them."""
+    """Pictures or masks of one shape side by side, row by row, with a hairline between them."""
     rows = -(-len(pictures) // columns)
-    cell = width / columns
-    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * cell * (1.16 if titles else 1.0)), squeeze=False,
-                                layout="constrained")
+    cell = width / columns * pictures[0].shape[-2] / pictures[0].shape[-1]
+    figure, axes = plt.subplots(rows, columns, figsize=(width, rows * (cell + (0.16 * width / columns if titles else 0))),
+                                squeeze=False, layout="constrained")
     for index, axis in enumerate(axes.flat):
         axis.set_axis_off()
         if index < len(pictures):
             axis.imshow(to_image(pictures[index]))
             if titles:
-                axis.set_title(titles[index], fontsize=8, pad=2)
+                axis.set_title(titles[index], fontsize=max(8, width), pad=2)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
     return figure
 
@@ -453,12 +456,12 @@ def by_artist(elsewhere: dict[str, dict], methods: list[str]) -> list[tuple]:
 
 
 def keep(record: str, **named: Figure | None) -> dict[str, str]:
-    """Write figures beside a record as PNG files of 256 colours: {file name: SHA-256}. Without a record none is written."""
+    """Write figures beside a record, pictures as JPEG, others as PNG: {file name: SHA-256}. Without a record none is written."""
     files = {}
     for name, figure in named.items():
         if record and figure is not None:
-            packed = _png(figure, 256)
-            path = Path(record).parent / f"{name}.png"
+            packed, ending = (_jpeg(figure, 90, 75), "jpg") if _holds_pictures(figure) else (_png(figure, 256), "png")
+            path = Path(record).parent / f"{name}.{ending}"
             records.write_atomic(path, packed)
             files[path.name] = records.sha256(packed)
     return files
@@ -483,7 +486,7 @@ def picture_text(pictures: torch.Tensor) -> str:
     """Pictures side by side as one WebP in base64 text, small enough for a record."""
     strip = np.concatenate([to_image(picture) for picture in pictures], 1)
     stream = io.BytesIO()
-    Image.fromarray(strip).save(stream, "WEBP", quality=75)
+    Image.fromarray(strip).save(stream, "WEBP", quality=60, method=6)
     return base64.b64encode(stream.getvalue()).decode()
 
 

@@ -31,6 +31,11 @@ def hole_l1(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) ->
     return (error * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * 3).clamp(min=1)
 
 
+def hole_ratio(masks: torch.Tensor) -> list[float]:
+    """The part of each picture that is hole, to five digits."""
+    return [round(ratio, 5) for ratio in masks.mean((1, 2, 3)).tolist()]
+
+
 def ssim(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
     """Structural similarity of the whole composite (Wang et al. 2004: 11x11 Gaussian window, sigma 1.5), by scikit-image."""
     from skimage.metrics import structural_similarity

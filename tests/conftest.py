@@ -1,5 +1,6 @@
 """What all tests share: a cache of their own, one thread of arithmetic, and no window for figures."""
 
+import os
 import signal
 
 import matplotlib
@@ -7,7 +8,9 @@ import pytest
 import torch
 
 matplotlib.use("Agg")
-torch.set_num_threads(1)  # on small tensors threads only wait for each other, on a busy machine for seconds
+# On small tensors threads only wait for each other, on a busy machine for seconds; processes that tests start are told, too.
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

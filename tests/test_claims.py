@@ -261,3 +261,17 @@ def test_an_altered_record_is_not_read(tmp_path):
     path.write_text(json.dumps({**made, "results": {"a": 2}}))
     with pytest.raises(records.RecordError, match=r"published\.json"):
         claims.load(tmp_path)
+
+
+def test_the_table_of_gains_counts_large_holes_and_tells_lpips_in_percent():
+    scored = {name: {"psnr": [psnr] * 8, "lpips": [lpips] * 8} for name, psnr, lpips in (
+        ("mean colour", 14.0, 0.5), ("Telea", 18.0, 0.2), ("Navier-Stokes", 17.0, 0.25), ("biharmonic", 16.0, 0.3),
+        ("this model", 19.0, 0.15))}
+    scored["this model"]["psnr"] = [19.0] * 5 + [10.0] * 3
+    record = {"results": {"metrics": {"box": scored, "circle": scored},
+                          "hole": {"box": [0.3] * 5 + [0.05] * 3, "circle": [0.08] * 8}}}
+    large = claims.gain_table(record, 0.1).splitlines()[2:]
+    assert large == ["| box (5) | Telea 18.00 | +1.00 [+1.00, +1.00] | Telea 0.200 | -25 % [-25, -25] |"]
+    whole = claims.gain_table(record).splitlines()[2:]
+    assert [line.split("|")[1].strip() for line in whole] == ["box", "circle"]
+    assert "-2.38" in whole[0]

@@ -10,7 +10,7 @@ import torch
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from studylib import atelier, baselines, claims, figures, masks
+from studylib import atelier, baselines, claims, figures, masks, records
 
 METHODS = [*baselines.METHODS, "this model"]
 
@@ -221,3 +221,20 @@ def test_a_divider_lays_one_picture_over_another_in_plain_html():
     assert text.count("data:image/webp;base64,") == 2
     assert "var(--cut)" in text
     assert 'type="range"' in text
+
+
+def test_pictures_and_rich_maps_are_kept_as_jpeg_and_the_rest_as_png(tmp_path, pictures):
+    drawn = {"sheet": figures.contact_sheet(pictures), "rich": figures.heat_maps({"": np.eye(64)}, "share"),
+             "plain": figures.coverage([0.0], [20.0]), "none": None}
+    kept = figures.keep(str(tmp_path / "record.json"), **drawn)
+    assert list(kept) == ["sheet.jpg", "rich.jpg", "plain.png"]
+    for name, digest in kept.items():
+        content = (tmp_path / name).read_bytes()
+        assert content.startswith(b"\xff\xd8" if name.endswith("jpg") else b"\x89PNG")
+        assert records.sha256(content) == digest
+    assert figures.keep("", **drawn) == {}
+
+
+def test_pictures_of_another_shape_keep_it():
+    high, wide = (figures.contact_sheet(np.zeros((4, 3, *shape), np.uint8), columns=2) for shape in ((64, 32), (32, 64)))
+    assert high.get_size_inches()[1] == 4 * wide.get_size_inches()[1]

@@ -153,3 +153,9 @@ def test_a_damaged_classical_cache_is_made_anew_and_that_is_said(pair, cache, ca
     kept.write_bytes(content)
     assert metrics.evaluate(mean, truth, mask, ("l1",)) == first
     assert f"{kept}: is damaged and will be made anew" in capsys.readouterr().err
+
+
+def test_the_hole_ratio_by_hand():
+    mask = torch.zeros(2, 1, 3, 3)
+    mask[0, 0, 0, 0] = 1
+    assert metrics.hole_ratio(mask) == [0.11111, 0.0]

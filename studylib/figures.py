@@ -38,7 +38,7 @@ def style() -> None:
 
 
 def _lean_outputs() -> None:
-    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of 64 colours: a tenth of the size."""
+    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of 24 colours: a tenth of the size."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -49,11 +49,11 @@ def _lean_outputs() -> None:
     shell.run_line_magic("matplotlib", "inline")
 
     def pictures(figure: Figure) -> bytes | None:
-        return _jpeg(figure, 64, 55) if _holds_pictures(figure) else None
+        return _jpeg(figure, 60, 48) if _holds_pictures(figure) else None
 
     formatters = shell.display_formatter.formatters
     formatters["image/jpeg"].for_type(Figure, pictures)
-    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure, 64))
+    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure, 24))
 
 
 def _jpeg(figure: Figure, dpi: int, quality: int) -> bytes:

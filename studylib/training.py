@@ -7,6 +7,7 @@ run. A checkpoint is continued only by the same parameters, pictures, code, vers
 import contextlib
 import copy
 import ctypes
+import os
 import signal
 import sys
 import threading
@@ -59,7 +60,7 @@ class Trained:
     fit: list[tuple[int, float]] = field(default_factory=list)
     flips: bool = False
 
-    def curves(self, points: int = 200) -> dict[str, list[float]]:
+    def curves(self, points: int = 100) -> dict[str, list[float]]:
         """The loss curves as means over at most `points` windows of updates; "update" holds each window's last update."""
         window = -(-self.updates // points)
         ends = range(window, self.updates + 1, window)
@@ -197,7 +198,7 @@ def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *
     if asked.start:
         start_of(asked)
     path = _checkpoint(asked, data_hash)
-    with records.only_one(path.with_suffix(".lock"), "This training"), _memory_told(path):
+    with records.only_one(path.with_suffix(".lock"), "This training"), _memory_told(path), _same_bits(asked.deterministic):
         run = _Run(asked, pictures, validation, data_hash, large)
         run.resume()
         if run.update < run.planned:
@@ -298,6 +299,19 @@ def _asked_to_stop() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _same_bits(wanted: bool) -> Iterator[None]:
+    """Only operations that give the same bits again, where that is wanted; torch refuses the others by name."""
+    before = torch.get_deterministic_debug_mode()
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS sums in any order
+        torch.set_deterministic_debug_mode("error")
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 @contextlib.contextmanager

@@ -78,6 +78,29 @@ def test_the_same_run_gives_the_same_weights_whatever_the_global_random_state(ru
     assert not same(weights(first), weights(run(**asked, seed=1)))
 
 
+@pytest.mark.parametrize("asked", [
+    {}, {"augment": "crop", "diff_augment": True, "discriminator": "patch", "perceptual_weight": 1.0},
+    {"style_in": "both", "discriminator": "patch", "style_weight": 0.1},
+    {"generator": "context_encoder", "discriminator": "context_encoder", "size": 64, "norm": "batch", "adversarial": "bce"}],
+    ids=["plain", "everything", "style", "published"])
+def test_a_deterministic_run_uses_no_other_operations_and_changes_nothing_else(monkeypatch, asked):
+    """A processor gives the same bits anyway; torch refuses what could not, and knows it for a GPU's operations too."""
+    size = asked.get("size", TINY["size"])
+    pictures, large = (torch.from_numpy(atelier.paint("scenes", 5, side, seed=3)).permute(0, 3, 1, 2).contiguous()
+                       for side in (size, 2 * size))
+    modes, step = [], training._Run.step
+
+    def noted(self):
+        modes.append(torch.get_deterministic_debug_mode())
+        step(self)
+
+    monkeypatch.setattr(training._Run, "step", noted)
+    runs = [training.train(ask(**asked, deterministic=wanted), pictures, pictures, large=large) for wanted in (False, True)]
+    assert same(*map(weights, runs))
+    assert modes == [0] * 4 + [2] * 4
+    assert torch.get_deterministic_debug_mode() == 0
+
+
 def test_training_leaves_the_global_random_state_alone(run):
     before = torch.get_rng_state()
     run(discriminator="patch", augment="mirror", max_updates=1)

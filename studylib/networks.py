@@ -5,6 +5,7 @@ A generator takes the damaged picture, its holes already filled with something, 
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 
 import torch
@@ -199,8 +200,10 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
         picture: (N, 3, H, W) in [-1, 1]; what it holds inside the hole is not used.
         mask: (N, 1, H, W), 1 in the hole.
         how: "white" (1.0, as the original did), "mean" (of the known pixels of each picture), "pull_push" (weighted
-            averages of known pixels, coarse to fine; Gortler et al. 1996) or "thin_plate" (the smoothest surface through
-            the known pixels, nearly: the biharmonic equation by a few steps of conjugate gradients at each scale).
+            averages of known pixels, coarse to fine; Gortler et al. 1996), "thin_plate" (the smoothest surface through
+            the known pixels, nearly: the biharmonic equation by a few steps of conjugate gradients at each scale) or "grain"
+            (the same under faint noise: of a smooth surface a convolutional network makes one pattern again and again, of
+            noise it can make texture; Karras et al. 2019 add it for that within the network).
     """
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
@@ -211,10 +214,12 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
         filling = picture.sum((2, 3), keepdim=True) / known.sum((2, 3), keepdim=True).clamp(min=1)
     elif how == "pull_push":
         filling = _pull_push(picture, known)
-    elif how == "thin_plate":
+    elif how in ("thin_plate", "grain"):
         filling = _thin_plate(picture.contiguous(), known).clamp(-1, 1)
+        if how == "grain":
+            filling = filling + _grain(*picture.shape[-2:]).to(picture)
     else:
-        raise ValueError(f"fill {how!r}: expected 'white', 'mean', 'pull_push' or 'thin_plate'.")
+        raise ValueError(f"fill {how!r}: expected 'white', 'mean', 'pull_push', 'thin_plate' or 'grain'.")
     return picture + filling * mask
 
 
@@ -224,9 +229,6 @@ def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callab
     flips: the mean of what the generator gives for the picture and for its mirror image.
     """
 
-    def paint(picture: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return generator(fill_holes(picture, mask, fill), mask).clamp(-1, 1)
-
     @torch.no_grad()
     def method(pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
         generator.eval()
@@ -234,13 +236,20 @@ def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callab
         parts = []
         for picture, mask in zip(pictures.split(32), masks.split(32), strict=True):
             picture, mask = picture.to(device), mask.to(device)
-            output = paint(picture, mask)
+            filled = fill_holes(picture, mask, fill)
+            output = generator(filled, mask).clamp(-1, 1)
             if flips:
-                output = (output + paint(picture.flip(3), mask.flip(3)).flip(3)) / 2
+                output = (output + generator(filled.flip(3), mask.flip(3)).clamp(-1, 1).flip(3)) / 2
             parts.append(torch.where(mask > 0, output, picture).to(pictures.device))
         return torch.cat(parts)
 
     return method
+
+
+@lru_cache(maxsize=8)
+def _grain(height: int, width: int) -> torch.Tensor:
+    """(1, 3, height, width) noise of a standard deviation of 0.04, always the same."""
+    return 0.04 * torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
 def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

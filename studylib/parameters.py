@@ -62,7 +62,7 @@ class Parameters(BaseModel):
     mask_input: bool = Field(True, description="the generator sees where the hole is")
     skips: bool = Field(True, description="skip connections between encoder and decoder")
     norm: Literal["batch", "group", "none"] = Field("none", description="normalisation inside the generator")
-    fill: Literal["white", "mean", "pull_push", "thin_plate"] = Field("thin_plate", description="what the hole starts from")
+    fill: Literal["white", "mean", "pull_push", "thin_plate", "grain"] = Field("thin_plate", description="what holes start from")
     discriminator: Literal["none", "context_encoder", "patch"] = Field("patch", description="what judges the composites")
 
     adversarial: Literal["bce", "hinge"] = Field("hinge", description="adversarial loss")

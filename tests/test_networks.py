@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from studylib import baselines, networks
 
-FILLS = ("white", "mean", "pull_push", "thin_plate")
+FILLS = ("white", "mean", "pull_push", "thin_plate", "grain")
 # Side -> the published widths, encoder and decoder; at 64 pixels one scale less.
 DOWN = {128: [64, 64, 128, 256, 512], 64: [64, 128, 256, 512]}
 UP = {128: [256, 128, 64, 128, 3], 64: [256, 128, 64, 3]}
@@ -225,6 +225,15 @@ def test_thin_plate_bends_as_little_as_scikit_image_s_biharmonic_inpainting():
     assert (networks.fill_holes(picture, mask, "pull_push") - theirs)[hole].abs().mean() > 0.03
     plane = (torch.linspace(-0.9, 0.5, 48)[:, None] + torch.linspace(0, 0.3, 48)).expand(1, 3, 48, 48)
     assert (networks.fill_holes(plane, mask, "thin_plate") - plane)[hole].abs().mean() < 2e-3
+
+
+def test_grain_is_the_thin_plate_under_faint_noise_that_is_always_the_same(scene):
+    picture, mask = scene
+    smooth, grain, again = (networks.fill_holes(picture, mask, how) for how in ("thin_plate", "grain", "grain"))
+    assert torch.equal(grain, again)
+    noise = (grain - smooth)[mask.expand_as(picture) > 0]
+    assert 0.035 < noise.std() < 0.045
+    assert noise.mean().abs() < 0.005
 
 
 def test_pull_push_stays_between_the_known_colours(scene):

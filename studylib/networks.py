@@ -193,7 +193,7 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
                      skips=switch[about["skips"]])
 
 
-def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Tensor:
+def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch.Tensor | None = None) -> torch.Tensor:
     """The picture with something in its holes, for a generator to start from.
 
     Args:
@@ -204,6 +204,7 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
             the known pixels, nearly: the biharmonic equation by a few steps of conjugate gradients at each scale) or "grain"
             (the same under faint noise: of a smooth surface a convolutional network makes one pattern again and again, of
             noise it can make texture; Karras et al. 2019 add it for that within the network).
+        given: (N, 1, H, W), 1 where the hole is already filled, as from a smaller scale; it is kept, and grain lies over it, too.
     """
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
@@ -216,11 +217,12 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str) -> torch.Ten
         filling = _pull_push(picture, known)
     elif how in ("thin_plate", "grain"):
         filling = _thin_plate(picture.contiguous(), known).clamp(-1, 1)
-        if how == "grain":
-            filling = filling + _grain(*picture.shape[-2:]).to(picture)
     else:
         raise ValueError(f"fill {how!r}: expected 'white', 'mean', 'pull_push', 'thin_plate' or 'grain'.")
-    return picture + filling * mask
+    filled = picture + filling * mask
+    if how == "grain":
+        filled = filled + _grain(*picture.shape[-2:]).to(picture) * (mask if given is None else mask + given)
+    return filled
 
 
 def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:

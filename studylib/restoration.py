@@ -177,7 +177,7 @@ def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
     def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int) -> np.ndarray:
         tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device) * 2 - 1
         mask, missing = (torch.from_numpy(part)[None, None].to(device, torch.float32) for part in (hole, unknown))
-        filled = networks.fill_holes(tensor, missing, how)
+        filled = networks.fill_holes(tensor, missing, how, mask - missing)
         out = []
         for turned, flipped in [(False, []), (False, [3]), (False, [2]), (False, [2, 3]),
                                 (True, []), (True, [3]), (True, [2]), (True, [2, 3])][:variants if variants > 1 else 2]:

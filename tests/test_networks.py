@@ -234,6 +234,11 @@ def test_grain_is_the_thin_plate_under_faint_noise_that_is_always_the_same(scene
     noise = (grain - smooth)[mask.expand_as(picture) > 0]
     assert 0.035 < noise.std() < 0.045
     assert noise.mean().abs() < 0.005
+    given = torch.zeros_like(mask)
+    given[..., :, ::2] = mask[..., :, ::2]
+    kept = torch.where(given > 0, 0.3, picture)
+    over = networks.fill_holes(kept, mask - given, "grain", given)[given.expand_as(picture) > 0] - 0.3
+    assert torch.allclose(over, (grain - smooth)[given.expand_as(picture) > 0], atol=1e-6)
 
 
 def test_pull_push_stays_between_the_known_colours(scene):

@@ -38,7 +38,7 @@ def style() -> None:
 
 
 def _lean_outputs() -> None:
-    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of 24 colours: a tenth of the size."""
+    """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of few colours: a tenth of the size."""
     try:
         from IPython import get_ipython
     except ImportError:
@@ -53,7 +53,7 @@ def _lean_outputs() -> None:
 
     formatters = shell.display_formatter.formatters
     formatters["image/jpeg"].for_type(Figure, pictures)
-    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure, 24))
+    formatters["image/png"].for_type(Figure, lambda figure: None if _holds_pictures(figure) else _png(figure))
 
 
 def _jpeg(figure: Figure, dpi: int, quality: int) -> bytes:
@@ -62,11 +62,12 @@ def _jpeg(figure: Figure, dpi: int, quality: int) -> bytes:
     return stream.getvalue()
 
 
-def _png(figure: Figure, colours: int) -> bytes:
-    """A figure as PNG with a palette of so many colours."""
+def _png(figure: Figure) -> bytes:
+    """A figure as PNG with a palette of 32 colours, spread over those that it has; with a map in it of 128."""
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
-    Image.open(drawn).convert("RGB").quantize(colours).save(packed, "PNG", optimize=True)
+    colours = 128 if any(axis.images for axis in figure.axes) else 32
+    Image.open(drawn).convert("RGB").quantize(colours, Image.Quantize.MAXCOVERAGE).save(packed, "PNG", optimize=True)
     return packed.getvalue()
 
 
@@ -325,6 +326,8 @@ def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: st
         x, mean, low, high = np.array(points, dtype=float).T
         shade = [colour("this model"), *_MORE][place % 7]
         axis.plot(x, mean, marker="o", markersize=4, color=shade, label=name)
+        if len(x) == 1:
+            axis.vlines(x, low, high, color=shade)
         axis.fill_between(x, low, high, color=shade, alpha=0.15, linewidth=0)
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if log:
@@ -460,7 +463,7 @@ def keep(record: str, **named: Figure | None) -> dict[str, str]:
     files = {}
     for name, figure in named.items():
         if record and figure is not None:
-            packed, ending = (_jpeg(figure, 90, 75), "jpg") if _holds_pictures(figure) else (_png(figure, 256), "png")
+            packed, ending = (_jpeg(figure, 90, 75), "jpg") if _holds_pictures(figure) else (_png(figure), "png")
             path = Path(record).parent / f"{name}.{ending}"
             records.write_atomic(path, packed)
             files[path.name] = records.sha256(packed)

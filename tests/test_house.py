@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bench import __main__ as bench
-from studylib import claims, figures, records
+from studylib import claims, figures, records, restoration
 
 ROOT = records.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -201,11 +201,16 @@ def test_readme_shows_the_verdicts_of_the_committed_write_up():
     assert figures.claims(verdicts) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_readme_shows_the_gains_of_the_committed_model():
-    made = records.read(ROOT / "results/laptop/03_gan_training/any_mask_128.json")
+@pytest.mark.parametrize("arm", ["any_mask_128"])
+def test_readme_shows_the_gains_of_the_models_for_any_mask(arm):
+    made = records.read(ROOT / "results" / "laptop" / "03_gan_training" / f"{arm}.json")
     assert claims.gain_table(made) in (ROOT / "README.md").read_text(encoding="utf-8")
-    weights = ROOT / "results/laptop/03_gan_training/any_mask_128.safetensors"
-    assert made["files"] == {weights.name: records.sha256(weights)}
+
+
+def test_the_committed_weights_are_those_of_their_record():
+    made = records.read(restoration.WEIGHTS.with_suffix(".json"))
+    assert made["files"] == {restoration.WEIGHTS.name: records.sha256(restoration.WEIGHTS)}
+    assert restoration.WEIGHTS in tracked()
 
 
 def test_readme_shows_what_the_committed_benches_measured():

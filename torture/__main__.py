@@ -28,7 +28,7 @@ def main() -> int:
     short = parser.parse_args().short
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it would be ignored, by all children too
-    trials = [lambda: kills.run(6 if short else 60), lambda: harm.run(8 if short else 200)]
+    trials = [lambda: kills.run(6 if short else 40), lambda: harm.run(8 if short else 100)]
     if not short:
         from torture import mutants
 

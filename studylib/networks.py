@@ -252,8 +252,8 @@ def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callab
 
 @lru_cache(maxsize=8)
 def _grain(height: int, width: int) -> torch.Tensor:
-    """(1, 3, height, width) noise of a standard deviation of 0.04, always the same."""
-    return 0.04 * torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+    """(1, 3, height, width) noise of a standard deviation of 0.08, always the same."""
+    return 0.08 * torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
 
 
 def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -234,8 +234,8 @@ def test_grain_is_the_thin_plate_under_faint_noise_where_holes_are_broad():
     smooth, grain, again = (networks.fill_holes(picture, mask, how) for how in ("thin_plate", "grain", "grain"))
     assert torch.equal(grain, again)
     broad, narrow = ((grain - smooth)[..., rows, 12:32] for rows in (slice(11, 23), slice(40, 42)))
-    assert 0.035 < broad.std() < 0.045
-    assert 0 < narrow.std() < 0.005
+    assert 0.07 < broad.std() < 0.09
+    assert 0 < narrow.std() < 0.01
     given = torch.zeros_like(mask)
     given[..., ::2] = mask[..., ::2]
     over = networks.fill_holes(torch.where(given > 0, 0.3, picture), mask - given, "grain", given) - 0.3

@@ -26,12 +26,13 @@ def noise(mode, dtype, shape=(9, 14)):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_what_is_written_is_read_again(tmp_path, ending, dtype, mode, orientation):
-    if mode == "CMYK" and (ending == ".png" or dtype == np.uint16):
+    if mode == "CMYK" and ending == ".png":
         pytest.skip("no such files")
-    if mode == "LA" and dtype == np.uint16:
+    if (mode, dtype, ending) == ("LA", np.uint16, ".tif"):
         pytest.skip("neither Pillow nor OpenCV reads 16-bit grey with alpha")
     exif = Image.Exif()
-    exif[0x0112], exif[0x010F] = orientation, "a camera"
+    exif[0x0112], exif[0x010F], exif[0x8769] = orientation, "a camera", {0x9003: "1881:05:01 12:00:00"}
+    exif[256], exif[258], exif[273] = 4000, (1, 1), 5  # a TIFF file's layout, in a block that was copied out of it
     scan = scans.Scan(noise(mode, dtype), mode, ICC, exif.tobytes(), (300.0, 300.0), orientation)
     scans.write(scan, tmp_path / f"one{ending}")
     again = scans.read(tmp_path / f"one{ending}")
@@ -58,6 +59,42 @@ def test_pictures_are_upright_as_pillow_turns_them(tmp_path, orientation):
     scans.write(scan, tmp_path / "back.png")
     assert np.array_equal(np.asarray(Image.open(tmp_path / "back.png")), np.asarray(stored))
     assert Image.open(tmp_path / "back.png").getexif()[0x0112] == orientation
+
+
+def test_sixteen_bits_are_kept_without_an_exif_block_too(tmp_path):
+    """OpenCV and tifffile write what Pillow would read as 8 bits, or not at all."""
+    colour, four = noise("RGB", np.uint16), noise("RGBA", np.uint16)
+    cv2.imwrite(str(tmp_path / "colour.png"), colour[..., ::-1])
+    cv2.imwrite(str(tmp_path / "alpha.png"), four[..., [2, 1, 0, 3]])
+    cv2.imwrite(str(tmp_path / "lzw.tif"), colour[..., ::-1])
+    cv2.imwrite(str(tmp_path / "grey.tif"), colour[..., 0])
+    tifffile.imwrite(tmp_path / "planes.tif", np.moveaxis(colour, -1, 0), photometric="rgb", planarconfig="separate")
+    tifffile.imwrite(tmp_path / "inks.tif", four, photometric="separated")
+    for name, mode, pixels in (("colour.png", "RGB", colour), ("alpha.png", "RGBA", four), ("lzw.tif", "RGB", colour),
+                               ("grey.tif", "L", colour[..., :1]), ("planes.tif", "RGB", colour), ("inks.tif", "CMYK", four)):
+        scan = scans.read(tmp_path / name)
+        assert (scan.mode, scan.pixels.dtype) == (mode, np.uint16), name
+        assert np.array_equal(scan.pixels, pixels), name
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(("photometric", "extra", "sentence"), [
+    ("rgb", "assocalpha", "multiplied into its colours"), ("rgb", "unspecified", "further channels"),
+    ("miniswhite", None, "is a negative"), ("cielab", None, "colour mode LAB|cannot be read")])
+def test_what_cannot_go_out_as_it_came_is_refused(tmp_path, dtype, photometric, extra, sentence):
+    if photometric == "miniswhite" and dtype == np.uint8:
+        pytest.skip("Pillow turns it round, and writes it with black as 0")
+    pixels = noise("RGBA" if extra else "L" if photometric == "miniswhite" else "RGB", dtype)
+    tifffile.imwrite(tmp_path / "odd.tif", pixels[..., 0] if photometric == "miniswhite" else pixels, photometric=photometric,
+                     extrasamples=[extra] if extra else None)
+    with pytest.raises(ScanError, match=sentence):
+        scans.read(tmp_path / "odd.tif")
+
+
+def test_a_transparent_colour_becomes_alpha(tmp_path):
+    Image.fromarray(noise("RGB", np.uint8)).save(tmp_path / "rgb.png", transparency=(1, 2, 3))
+    Image.fromarray(noise("L", np.uint8)[..., 0]).save(tmp_path / "grey.png", transparency=7)
+    assert [scans.read(tmp_path / name).mode for name in ("rgb.png", "grey.png")] == ["RGBA", "LA"]
 
 
 def test_other_programs_read_sixteen_bits(tmp_path):

@@ -1,7 +1,9 @@
 """The study's commands: `study` runs it, `data` brings the paintings, `restore` restores a damaged one."""
 
 import argparse
+import contextlib
 import fcntl
+import math
 import shutil
 import signal
 import subprocess
@@ -103,6 +105,7 @@ def _restore_options(commands) -> None:
 
   python -m studylib restore fresco.tif --mask damage.png -o restored/
   python -m studylib restore scans/ --mask masks/ -o restored/          a folder; masks of the same names, or NAME_mask
+                                                       (a folder's NAME_mask, NAME_restored, ... are no paintings of it)
   python -m studylib restore fresco.jpg --detect -o proposal/           writes a proposed mask, to be corrected by hand
 
 For each painting OUT gets NAME_restored (bit for bit the original outside the mask), NAME_fill (the fill alone, a transparent
@@ -134,17 +137,27 @@ with the holes painted red (255, 0, 0); it may have another size than the painti
 def _restore(asked: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from studylib import conservation, damage, scans
+    from studylib import conservation, damage, restoration, scans
 
+    before = True
     try:
-        if not asked.detect and not asked.mask:
-            raise scans.ScanError("--mask: expected a mask of the damage; --detect proposes one.")
-        if asked.grow < 0 or asked.stroke < 1:
+        if bool(asked.detect) == bool(asked.mask):
+            raise scans.ScanError("--mask: expected a mask of the damage; --detect proposes one. It is the one or the other.")
+        if asked.grow < 0 or not 1 <= asked.stroke < math.inf:
             raise scans.ScanError(f"--grow {asked.grow}, --stroke {asked.stroke:g}: expected 0 or more, and 1 or more pixels.")
+        if not math.isfinite(asked.angle):
+            raise scans.ScanError(f"--angle {asked.angle:g}: expected degrees.")
+        if asked.device == "cuda" and not restoration.has_gpu():
+            raise scans.ScanError("--device cuda: there is no GPU here that torch can use; the default is cpu.")
         pairs = conservation.pairs(asked.paintings, None if asked.detect else asked.mask)
+        before = asked.out.exists()
+        conservation.check_out(pairs, asked.out)
         for painting, mask in pairs:
             if asked.detect:
                 mask = asked.out / f"{painting.stem}_mask.png"
+                if mask.exists():
+                    raise scans.ScanError(f"{mask}: exists, and may have been corrected by hand; restore with --mask {mask}, or "
+                                          "remove it for another proposal.")
                 picture = scans.read(painting)
                 found = damage.detect(picture, tuple(asked.detect.split(",")))
                 damage.write(found, picture, mask)
@@ -159,9 +172,17 @@ def _restore(asked: argparse.Namespace) -> int:
                     stroke=asked.stroke, angle=asked.angle, say=tqdm.write,
                     progress=lambda part, bar=bar: bar.update(100 * part - bar.n))
             print("\n".join(map(str, written)))
-    except (ValueError, FileNotFoundError, records.StorageError) as problem:
-        print(problem, file=sys.stderr)
+    except (ValueError, OSError, records.StorageError) as problem:
+        told = isinstance(problem, OSError) and problem.strerror
+        print(f"{problem.filename or asked.out}: {problem.strerror}." if told else problem, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("Stopped; what had been written is whole, the rest was not begun.", file=sys.stderr)
+        return 130
+    finally:
+        if not before:
+            with contextlib.suppress(OSError):
+                asked.out.rmdir()  # where nothing came out
     return 0
 
 

@@ -15,17 +15,23 @@ from studylib import claims, damage, intervals, masks, records, restoration, sca
 from studylib.scans import Scan, ScanError
 
 _RECORD = restoration.WEIGHTS.with_suffix(".json")
+_KINDS = ("restored", "fill", "tratteggio", "uncertainty")  # of pictures that come out
+_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".jp2", ".j2k", ".mpo")
 
 
 def pairs(paintings: list[Path], mask: Path | None) -> list[tuple[Path, Path | None]]:
     """Each painting with its mask: the one file, or in a folder of masks the file NAME.* or NAME_mask.*.
+
+    In a folder of paintings, files that are no pictures, masks (NAME_mask) and what came out before (NAME_restored, ...) are
+    passed over.
 
     Raises:
         ScanError: a painting or its mask is missing, or two paintings would write to the same names.
     """
     found = []
     for path in paintings:
-        inside = sorted(file for file in path.glob("*") if file.is_file() and not file.name.startswith("."))
+        inside = sorted(file for file in path.glob("*") if file.is_file() and not file.name.startswith(".")
+                        and file.suffix.lower() in _ENDINGS and not file.stem.endswith(tuple(f"_{k}" for k in ("mask", *_KINDS))))
         found += inside if path.is_dir() else [path]
     if not found:
         raise ScanError(f"{paintings[0]}: holds no picture.")
@@ -47,6 +53,26 @@ def pairs(paintings: list[Path], mask: Path | None) -> list[tuple[Path, Path | N
                             f"{painting.stem}_mask.*.")
         masks_of.append((painting, fitting[0]))
     return masks_of
+
+
+def check_out(paintings: list[tuple[Path, Path | None]], out: Path) -> None:
+    """Make sure, before anything is computed, that the results can be written and overwrite no painting and no mask.
+
+    Raises:
+        ScanError: they would, or `out` is no folder and cannot become one.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for painting, _ in paintings:
+            (out / f"{painting.stem}_restoration.json.part").exists()  # raises where the name is too long
+    except OSError as problem:
+        raise ScanError(f"{out}: cannot be the folder for what comes out ({problem.strerror}).") from None
+    given = {path.resolve() for pair in paintings for path in pair if path}
+    for painting, _ in paintings:
+        for kind in _KINDS:
+            for ending in scans.LOSSLESS:
+                if (written := out / f"{painting.stem}_{kind}{ending}").resolve() in given:
+                    raise ScanError(f"{written}: is a painting or a mask, and would be overwritten; expected another folder.")
 
 
 def tratteggio(values: np.ndarray, hole: np.ndarray, *, width: float = 2.0, length: float = 12.0, angle: float = 0.0,
@@ -249,8 +275,10 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
                     "to the known in pixels; it orders pixels and is no error in itself", "white_is": _white(unsure)},
         "outside_the_mask": "not one value was changed", "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **records.environment(device), "files": files}
+    if unsure is None:  # an older one would be taken for this one's
+        (out / f"{painting.stem}_uncertainty.png").unlink(missing_ok=True)
     path = out / f"{painting.stem}_restoration.json"
-    records.write_atomic(path, (json.dumps(account, indent=1, ensure_ascii=False) + "\n").encode())
+    records.write_atomic(path, (json.dumps(account, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())
     return [*(out / name for name in files), path]
 
 
@@ -271,7 +299,10 @@ def _layer(scan: Scan, hole: np.ndarray, values: np.ndarray) -> Scan:
     pixels[hole, :channels] = (values.clip(0, 1) * scan.depth).round().astype(pixels.dtype)
     if mode != "CMYK":
         pixels[hole, -1] = scan.depth
-    return scan.like(pixels, mode)
+    layer = scan.like(pixels, mode)
+    if mode == "RGBA" and scan.mode in ("L", "LA"):
+        layer.icc = None  # a grey picture's profile says nothing of colours
+    return layer
 
 
 def _map(scan: Scan, hole: np.ndarray, unsure: np.ndarray) -> Scan:

@@ -49,12 +49,11 @@ def read(path: Path | str, picture: Scan, holes: str = "auto") -> tuple[np.ndarr
 
 def grow(hole: np.ndarray, pixels: int) -> np.ndarray:
     """Widen holes by a number of pixels on all sides: what surrounds a loss is often damaged too."""
-    if not pixels:
+    if not pixels or not hole.any():
         return hole
     import cv2
 
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * pixels + 1, 2 * pixels + 1))
-    return cv2.dilate(hole.astype(np.uint8), kernel) > 0
+    return cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pixels
 
 
 def detect(picture: Scan, kinds: tuple[str, ...] = KINDS) -> np.ndarray:
@@ -132,39 +131,73 @@ def write(hole: np.ndarray, picture: Scan, path: Path | str) -> None:
 
 def _understood(values: np.ndarray, mask: Scan, picture: Scan, holes: str, path: Path | str) -> tuple[np.ndarray, str]:
     """How much each pixel of the mask file belongs to the hole, 0 to 1, and how that was seen."""
-    if mask.mode in ("LA", "RGBA"):
-        alpha = values[..., -1]
-        if alpha.min() < 0.5 < alpha.max():
-            if _alike(values[..., :-1][alpha > 0.9], _beside(picture, alpha.shape)[alpha > 0.9]):
-                return 1 - alpha, "a copy of the picture with the holes erased"
-            return alpha, "holes painted on a transparent ground"
-        values = values[..., :-1]
-    if values.shape[2] == 3:
-        red = (values[..., 0] > 0.75) & (values[..., 1:].max(2) < 0.35)
-        grey = np.ptp(values, axis=2).max() < 0.1 or not red.any()
-        if not grey:
-            return red.astype(np.float32), "holes painted red"
-    elif values.shape[2] == 4:
+    if mask.mode == "CMYK":
         raise ScanError(f"{path}: is CMYK; expected a mask in grey or RGB.")
+    if mask.mode in ("LA", "RGBA"):
+        alpha, values = values[..., -1], values[..., :-1]
+        if np.ptp(alpha) > 0.1:
+            opaque = alpha >= alpha.max() - 0.1
+            if _alike(values[opaque], _beside(picture, alpha.shape)[opaque]):
+                return (1 - alpha) / (1 - alpha.min()), "a copy of the picture with the holes erased"
+            painted = values[opaque].mean(1)
+            if min(np.mean(painted < 0.1), np.mean(painted > 0.9)) > 0.01:
+                raise ScanError(f"{path}: has black, white and transparent parts; expected holes in black and white, or painted "
+                                "on a transparent ground.")
+            return alpha / alpha.max(), "holes painted on a transparent ground"
+    if values.shape[2] == 3 and np.ptp(values, axis=2).max() >= 0.1 and (found := _red(values, picture, path)):
+        return found
     value = values.mean(2)
+    if 0 < value.max() <= 1 / 255 + 1e-6:
+        value = value / value.max()  # 0 and 1, as programs write masks
     between = np.mean((value > 0.1) & (value < 0.9))
     if between > 0.3:
         raise ScanError(f"{path}: is neither black and white nor painted red nor partly transparent; expected a mask.")
+    if holes == "auto" and value.min() > 0.9:
+        raise ScanError(f"{path}: is white all over, so either nothing is a hole or everything; --holes says which.")
     white = holes == "white" or (holes == "auto" and value.mean() <= 0.5)
     said = "white" if white else "black"
     return (value if white else 1 - value), f"{said} is the hole" + (" (the smaller part)" if holes == "auto" else "")
 
 
+def _red(values: np.ndarray, picture: Scan, path: Path | str) -> tuple[np.ndarray, str] | None:
+    """Holes painted red, how much of each pixel, and that it was so; None where nothing is red.
+
+    Over a copy of the picture it is the way from the picture's own colour to red that counts: soft brushes, and reds of the
+    picture's own.
+    """
+    red, beside = (values[..., 0] > 0.75) & (values[..., 1:].max(2) < 0.35), _beside(picture, values.shape[:2])
+    if not (red.any() or _alike(values.reshape(-1, 3), beside.reshape(-1, 3))):
+        return None
+    if not _alike(values[~red], beside[~red]):
+        return red.astype(np.float32), "holes painted red"
+    way = np.array([1, 0, 0], np.float32) - beside
+    length = (way**2).sum(2)
+    share = ((values - beside) * way).sum(2) / np.maximum(length, 1e-3)
+    # A picture that was scaled differs from itself at its edges.
+    least = 0.15 if values.shape[:2] == picture.pixels.shape[:2] else 0.4
+    share = np.where((share > least) & (length > 0.08), share.clip(0, 1), 0).astype(np.float32)
+    share[(values[..., 0] > 0.95) & (values[..., 1:].max(2) < 0.08) & (np.abs(values - beside).max(2) > 0.1)] = 1
+    if not (share > 0.5).any():
+        raise ScanError(f"{path}: is a copy of the picture with nothing painted red (255, 0, 0) on it; expected a mask.")
+    return share, "holes painted red"
+
+
 def _beside(picture: Scan, shape: tuple[int, int]) -> np.ndarray:
-    """The picture's colours at a mask's size, 0 to 1."""
+    """The picture at a mask's size, (H, W, 3) in 0 to 1."""
     import cv2
 
-    colours = cv2.resize(picture.colours, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float32) / picture.depth
-    return colours if colours.ndim == 3 else colours[..., None]
+    colours = picture.colours
+    if colours.shape[:2] != shape:
+        colours = cv2.resize(colours, shape[::-1], interpolation=cv2.INTER_AREA)
+    colours = colours.reshape(*shape, -1).astype(np.float32) / picture.depth
+    if picture.mode == "CMYK":
+        colours = (1 - colours[..., :3]) * (1 - colours[..., 3:])
+    return np.broadcast_to(colours, (*shape, 3))
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    return one.shape == other.shape and bool(len(one)) and float(np.abs(one - other).mean()) < 0.06
+    """Whether two lists of colours, grey or RGB, are nearly the same."""
+    return bool(len(one)) and float(np.abs(one - other).mean()) < 0.06
 
 
 def _median(values: np.ndarray) -> np.ndarray:

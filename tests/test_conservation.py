@@ -130,7 +130,9 @@ def command(monkeypatch, capsys, *words):
     (["--mask", "mask.png", "--grow", "-1"], "--grow -1"),
     (["--mask", "mask.png", "--weights", "mask.png"], "does not hold the weights"), (["--detect", "rust"], "detect 'rust'"),
     (["--mask", "small.png"], "expected the same shape"), (["--mask", "text.png"], "cannot be read as a picture"),
-    (["--mask", "mask.png", "--stroke", "0.5"], "--stroke 0.5")])
+    (["--mask", "mask.png", "--stroke", "0.5"], "--stroke 0.5"), (["--mask", "mask.png", "--stroke", "nan"], "--stroke nan"),
+    (["--mask", "mask.png", "--angle", "inf"], "--angle inf"), (["--mask", "mask.png", "--detect"], "the one or the other"),
+    (["--mask", "mask.png", "--grow", "2147483648"], "covers the whole picture")])
 def test_bad_input_ends_in_one_sentence_and_no_file(tmp_path, monkeypatch, capsys, scene, options, sentence):
     pixels, hole = scene
     files(tmp_path, Scan(pixels, "RGB"), hole, ".png")[1].rename(tmp_path / "mask.png")
@@ -143,6 +145,44 @@ def test_bad_input_ends_in_one_sentence_and_no_file(tmp_path, monkeypatch, capsy
     assert sentence in said
     assert said.strip().count("\n") == 0
     assert not (tmp_path / "out").exists()
+
+
+def test_what_would_be_lost_is_refused_before_anything_is_computed(tmp_path, monkeypatch, capsys, scene):
+    pixels, hole = scene
+    painting, mask = files(tmp_path, Scan(pixels, "RGB"), hole, ".png")
+    other = painting.rename(tmp_path / "fresco_restored.png")
+    scans.write(Scan(pixels, "RGB"), painting)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(conservation, "restore", lambda *arguments, **more: pytest.fail("it began"))
+    (tmp_path / "masks").mkdir()
+    for name in ("fresco", "fresco_restored"):
+        (tmp_path / "masks" / f"{name}.png").write_bytes(mask.read_bytes())
+    for out, sentence in ((tmp_path, "would be overwritten"), (tmp_path / "file", "cannot be the folder"),
+                          (tmp_path / "file" / "deeper", "cannot be the folder")):
+        status, said = command(monkeypatch, capsys, painting, other, "--mask", tmp_path / "masks", "-o", out)
+        assert (status, said.count("\n")) == (2, 0)
+        assert sentence in said
+    proposal = tmp_path / "out" / "fresco_mask.png"
+    assert command(monkeypatch, capsys, painting, "--detect", "-o", tmp_path / "out")[0] == 0
+    before = proposal.read_bytes()
+    status, said = command(monkeypatch, capsys, painting, "--detect", "-o", tmp_path / "out")
+    assert status == 2
+    assert "may have been corrected by hand" in said
+    assert proposal.read_bytes() == before
+
+
+def test_a_folder_may_hold_masks_results_and_notes_too(tmp_path):
+    for name in ("a.png", "a_mask.png", "a_restored.png", "a_fill.png", "a_uncertainty.png", "a_restoration.json", "notes.txt"):
+        (tmp_path / name).touch()
+    assert conservation.pairs([tmp_path], tmp_path) == [(tmp_path / "a.png", tmp_path / "a_mask.png")]
+
+
+def test_an_older_uncertainty_does_not_stay_beside_another_method_s_fill(tmp_path, weights, scene):
+    pixels, hole = scene
+    painting, mask = files(tmp_path, Scan(pixels, "RGB"), hole, ".png")
+    for method, there in (("model", True), ("telea", False)):
+        conservation.restore(painting, tmp_path / "out", mask=mask, method=method, weights=weights)
+        assert (tmp_path / "out" / "fresco_uncertainty.png").exists() == there
 
 
 def profile(name):

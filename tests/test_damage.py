@@ -62,6 +62,71 @@ def test_soft_edges_belong_to_the_hole(tmp_path, picture, hole):
     assert found.sum() > hole.sum()
 
 
+def soft(hole, strength=1.0):
+    return strength * cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 2)[..., None]
+
+
+def blend(picture, colour, share):
+    return Image.fromarray((picture.pixels * (1 - share) + np.float32(colour) * share).round().astype(np.uint8))
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+def test_red_may_be_painted_softly_and_the_picture_s_own_reds_are_none(tmp_path, picture, hole, strength):
+    own = Scan(picture.pixels.copy(), "RGB")
+    own.pixels[70:80, 70:80] = (225, 40, 40)
+    blend(own, (255, 0, 0), soft(hole, strength)).save(tmp_path / "mask.png")
+    found, how = damage.read(tmp_path / "mask.png", own)
+    assert "painted red" in how
+    assert found[hole].all()
+    assert not found[70:80, 70:80].any()
+    assert found.sum() < 1.6 * hole.sum()
+    blend(own, (255, 0, 0), hole[..., None]).save(tmp_path / "mask.jpg", quality=85)
+    found = damage.read(tmp_path / "mask.jpg", own)[0]
+    assert found[hole].mean() > 0.99
+    assert not found[72:78, 72:78].any()
+
+
+@pytest.mark.parametrize("colour", [(0, 255, 0), None])
+def test_a_copy_without_red_is_no_mask(tmp_path, picture, hole, colour):
+    blend(picture, colour or (0, 0, 0), hole[..., None] * float(bool(colour))).save(tmp_path / "mask.png")
+    with pytest.raises(ScanError, match="nothing painted red"):
+        damage.read(tmp_path / "mask.png", picture)
+
+
+def test_faint_layers_and_half_erased_copies_count(tmp_path, picture, hole):
+    for number, (colours, share) in enumerate([(np.zeros_like(picture.pixels), hole * 0.4), (picture.pixels, 1 - hole * 0.45)]):
+        layer = np.dstack([colours, (share * 255).astype(np.uint8)])
+        Image.fromarray(layer, "RGBA").save(tmp_path / f"{number}.png")
+        assert np.array_equal(damage.read(tmp_path / f"{number}.png", picture)[0], hole)
+
+
+def test_an_erased_copy_of_a_grey_or_four_ink_picture_is_one_in_rgb_too(tmp_path, picture, hole):
+    grey_picture = Scan(picture.pixels[..., :1], "L")
+    inks = Scan(np.asarray(Image.fromarray(picture.pixels).convert("CMYK")), "CMYK")
+    for number, (scan, colours) in enumerate([(grey_picture, picture.pixels[..., :1].repeat(3, 2)), (inks, picture.pixels)]):
+        Image.fromarray(np.dstack([colours, (~hole * 255).astype(np.uint8)]), "RGBA").save(tmp_path / f"{number}.png")
+        found, how = damage.read(tmp_path / f"{number}.png", scan)
+        assert "holes erased" in how
+        assert np.array_equal(found, hole)
+
+
+def test_black_white_and_transparent_at_once_is_ambiguous(tmp_path, picture, hole):
+    values = (hole * 255).astype(np.uint8)[..., None].repeat(3, 2)
+    share = np.full((128, 128), 255, np.uint8)
+    share[0, 0] = 0
+    Image.fromarray(np.dstack([values, share]), "RGBA").save(tmp_path / "mask.png")
+    with pytest.raises(ScanError, match="black, white and transparent parts"):
+        damage.read(tmp_path / "mask.png", picture)
+
+
+def test_zeros_and_ones_are_black_and_white_and_white_alone_is_asked_about(tmp_path, picture, hole):
+    Image.fromarray(hole.astype(np.uint8)).save(tmp_path / "mask.png")
+    assert np.array_equal(damage.read(tmp_path / "mask.png", picture)[0], hole)
+    grey(np.ones_like(hole)).save(tmp_path / "white.png")
+    with pytest.raises(ScanError, match="white all over"):
+        damage.read(tmp_path / "white.png", picture)
+
+
 @pytest.mark.parametrize("size", [(64, 64), (256, 256), (127, 127)])
 def test_a_mask_of_another_size_is_scaled(tmp_path, picture, hole, size):
     grey(hole).resize(size, Image.Resampling.NEAREST).save(tmp_path / "mask.png")
@@ -94,6 +159,8 @@ def test_a_mask_grows_on_all_sides(hole):
     assert wide[17:53, 40].all()
     assert not wide[16, 40]
     assert damage.grow(hole, 0) is hole
+    assert damage.grow(hole, 2**31).all()
+    assert not damage.grow(np.zeros_like(hole), 5).any()
 
 
 @pytest.mark.parametrize(("kind", "value"), [("cracks", 40), ("light", 255), ("dark", 0)])

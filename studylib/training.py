@@ -32,6 +32,7 @@ _FIXED_HOLE = (0.08, 0.095)  # hole ratio of the original's one mask
 _WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 _PAUSE = 600  # seconds after which a checkpoint is written even between two validations
+_ASIDE = 600  # seconds that a finished run's checkpoint is kept
 _EXPLODED = 1e6  # a loss that stays beyond; healthy ones stay below 100
 _WON = 500  # updates in which a discriminator errs by less than 1e-6 and its gradient is nil, before it has won for good
 
@@ -267,8 +268,22 @@ def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
 
 
 def forget(asked: Parameters, data_hash: str = "") -> None:
-    """Remove the checkpoint of a finished run, once its record is written."""
-    _checkpoint(asked, data_hash).unlink(missing_ok=True)
+    """Set the checkpoint of a finished run aside, once its record is written; what has lain aside for ten minutes is removed.
+
+    Until then it serves a batch that was killed and begun again while a part of it was still at work, and ended it.
+    """
+    path = _checkpoint(asked, data_hash)
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(path, _aside(path))
+        os.utime(_aside(path))
+    for other in path.parent.glob(_aside(Path("*.pt")).name):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - other.stat().st_mtime > _ASIDE:
+                other.unlink()
+
+
+def _aside(path: Path) -> Path:
+    return path.with_suffix(".done")
 
 
 def _checkpoint(asked: Parameters, data_hash: str) -> Path:
@@ -560,13 +575,14 @@ class _Run:
     def resume(self) -> None:
         for part in self.path.parent.glob(f".{self.path.name}.*.part"):
             part.unlink()  # of a run that was killed while it wrote; the lock is ours
-        if not self.path.exists():
-            return
+        path = self.path if self.path.exists() else _aside(self.path)
         try:
-            with records.unsealed(self.path) as file:
+            with records.unsealed(path) as file:
                 state = torch.load(file, map_location=self.device, weights_only=True)
+        except FileNotFoundError:
+            return
         except ValueError:
-            print(f"{self.path}: is damaged; the training starts anew.", file=sys.stderr, flush=True)
+            print(f"{path}: is damaged; the training starts anew.", file=sys.stderr, flush=True)
             return
         for name, network in self.networks().items():
             network.load_state_dict(state["networks"][name])

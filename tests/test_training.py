@@ -1,6 +1,8 @@
 """Training is a function of its parameters and pictures: interrupted, repeated or split, it gives the same weights."""
 
+import os
 import re
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -51,6 +53,11 @@ def seen(monkeypatch):
     return batches
 
 
+def erase():
+    """No checkpoint is left."""
+    shutil.rmtree(records.cache_folder() / "checkpoints")
+
+
 def weights(trained):
     return trained.generator.state_dict()
 
@@ -69,7 +76,7 @@ def test_the_same_run_gives_the_same_weights_whatever_the_global_random_state(ru
     asked = {"discriminator": "patch", "augment": "mirror"}
     torch.manual_seed(1)
     first = run(**asked)
-    training.forget(ask(**asked))
+    erase()
     torch.manual_seed(2)
     second = run(**asked)
     assert same(weights(first), weights(second))
@@ -113,7 +120,7 @@ def test_training_leaves_the_global_random_state_alone(run):
 def test_an_interrupted_run_continues_bit_by_bit(run, monkeypatch, asked):
     asked = {**asked, "max_updates": 6, "validate_every": 2}
     whole = run(**asked)
-    training.forget(ask(**asked))
+    erase()
     step, steps = training._Run.step, []
 
     def interrupted(self):
@@ -158,7 +165,7 @@ def test_a_run_that_is_asked_to_stop_writes_a_checkpoint_first(run, monkeypatch,
     seen.clear()
     continued = run()
     assert len(seen) == 2
-    training.forget(ask())
+    erase()
     assert same(weights(continued), weights(run()))
 
 
@@ -327,7 +334,7 @@ def test_crops_come_from_the_same_pictures_at_twice_the_size(pictures, validatio
     shown = [((batch[:, 0] + 1) * 127.5).round() for batch, _ in seen]
     assert [set((batch % 25).unique().tolist()) for batch in shown] == [{0.0}, {3.0}] * 2
     assert torch.equal(shown[0].amax((1, 2)) // 25, shown[0].amin((1, 2)) // 25)
-    training.forget(ask(augment="crop"))
+    erase()
     with pytest.raises(ValueError, match="at twice the size"):
         training.train(ask(augment="crop"), pictures, validation)
 
@@ -468,7 +475,7 @@ def test_an_error_of_another_kind_is_not_mistaken(run, monkeypatch):
 def test_a_full_disk_keeps_the_last_checkpoint(run, cache, monkeypatch):
     """Also where the file system says no only while it is written to."""
     whole = run(validate_every=2)
-    training.forget(ask(validate_every=2))
+    erase()
     saves, save = [], torch.save
 
     def full(state, file):
@@ -636,9 +643,18 @@ def test_no_weights_are_kept_unless_asked_for(run, tmp_path):
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_a_finished_run_is_forgotten(run, cache):
+def test_a_finished_run_lies_aside_for_ten_minutes_and_is_then_forgotten(run, cache, seen):
+    first = run()
+    kept, = cache.glob("checkpoints/*.pt")
+    training.forget(ask())
+    training.forget(ask())
+    assert not kept.exists()
+    done, = cache.glob("checkpoints/*.done")
+    updates = len(seen)
+    assert same(weights(run()), weights(first))
+    assert len(seen) == updates
+    os.utime(done, (0, 0))
+    training.forget(ask(seed=1))
+    assert not list(cache.glob("checkpoints/*.done"))
     run()
-    assert list(cache.glob("checkpoints/*.pt"))
-    training.forget(ask())
-    assert not list(cache.glob("checkpoints/*"))
-    training.forget(ask())
+    assert len(seen) == 2 * updates

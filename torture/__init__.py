@@ -1,0 +1,5 @@
+"""What the study withstands. Its trials fork trainings: torch, which reads this when it is first imported, must start no threads."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -5,7 +5,6 @@ Prints one table, and writes it to results/torture.json. Minutes to an hour; `--
 
 import argparse
 import json
-import os
 import signal
 import sys
 
@@ -26,7 +25,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m torture", description=__doc__.partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="a few of each, and nothing is written")
     short = parser.parse_args().short
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it would be ignored, by all children too
     trials = [lambda: kills.run(6 if short else 40), lambda: harm.run(8 if short else 100)]
     if not short:

@@ -1,4 +1,4 @@
-"""What the study withstands. Its trials fork trainings: torch, which reads this when it is first imported, must start no threads."""
+"""What the study withstands. Trials fork trainings: torch, which reads this when it is first imported, must start no threads."""
 
 import os
 

@@ -227,7 +227,9 @@ def side_by_side(records_of: dict[str, dict], family: str) -> Figure | None:
     first = next(iter(kept.values()))
     columns = {"damaged": first["damaged"], "biharmonic": first["biharmonic"],
                **{name: texts["this model"] for name, texts in kept.items()}, "truth": first["truth"]}
-    return comparison({name: picture_from_text(text) for name, text in columns.items()})
+    shown = {name: picture_from_text(text) for name, text in columns.items()}
+    least = min(map(len, shown.values()))
+    return comparison({name: pictures[:least] for name, pictures in shown.items()})
 
 
 def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], label: str = "hole PSNR (dB)") -> Figure | None:

@@ -235,6 +235,13 @@ def test_pictures_and_rich_maps_are_kept_as_jpeg_and_the_rest_as_png(tmp_path, p
     assert figures.keep("", **drawn) == {}
 
 
+def test_side_by_side_stand_the_pictures_that_all_records_keep(pictures):
+    names = ("damaged", "biharmonic", "this model", "truth")
+    made = {name: {"results": {"samples": {"box": dict.fromkeys(names, figures.picture_text(pictures[:count]))}}}
+            for name, count in (("three", 3), ("two", 2))}
+    assert len(figures.side_by_side(made, "box").axes) == 2 * 5
+
+
 def test_pictures_of_another_shape_keep_it():
     high, wide = (figures.contact_sheet(np.zeros((4, 3, *shape), np.uint8), columns=2) for shape in ((64, 32), (32, 64)))
     assert high.get_size_inches()[1] == 4 * wide.get_size_inches()[1]

@@ -193,7 +193,8 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
                      skips=switch[about["skips"]])
 
 
-def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch.Tensor | None = None) -> torch.Tensor:
+def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch.Tensor | None = None,
+               at: tuple[int, int] = (0, 0)) -> torch.Tensor:
     """The picture with something in its holes, for a generator to start from.
 
     Args:
@@ -205,6 +206,7 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
             (the same under faint noise: of a smooth surface a convolutional network makes one pattern again and again, of
             noise it can make texture; Karras et al. 2019 add it for that within the network. Narrow holes get next to none).
         given: (N, 1, H, W), 1 where the hole is already filled, as from a smaller scale; it is kept, and grain lies over it, too.
+        at: where in a larger picture this one lies, row and column, so that grain goes on from tile to tile.
     """
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
@@ -223,7 +225,7 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
     if how == "grain":
         hole = mask if given is None else mask + given
         breadth = F.avg_pool2d(hole, 13, 1, 6, count_include_pad=False).square()
-        filled = filled + _grain(*picture.shape[-2:]).to(picture) * breadth * hole
+        filled = filled + _grain(*picture.shape[-2:], at).to(picture) * breadth * hole
     return filled
 
 
@@ -250,10 +252,15 @@ def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callab
     return method
 
 
-@lru_cache(maxsize=8)
-def _grain(height: int, width: int) -> torch.Tensor:
-    """(1, 3, height, width) noise of a standard deviation of 0.08, always the same."""
-    return 0.08 * torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
+def _grain(height: int, width: int, at: tuple[int, int]) -> torch.Tensor:
+    """(1, 3, height, width) noise of a standard deviation of 0.08, always the same at a place, and again after 128 pixels."""
+    rows, columns = ((first + torch.arange(side)) % 128 for first, side in zip(at, (height, width), strict=True))
+    return _noise()[..., rows[:, None], columns]
+
+
+@lru_cache(maxsize=1)
+def _noise() -> torch.Tensor:
+    return 0.08 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
 
 
 def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -129,7 +129,8 @@ def _filled(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Calla
             ramp = _ramp(rows, top, height, tile)[:, None] * _ramp(columns, left, width, tile)[None, :]
             ys, xs = np.nonzero(inside & (ramp > 0))
             index = np.searchsorted(places, (ys + rows.start) * width + xs + columns.start)
-            total[:, index] += fill(picture, inside, unknown, variants)[:, ys, xs] * ramp[ys, xs, None]
+            values = fill(picture, inside, unknown, variants, (rows.start, columns.start))[:, ys, xs]
+            total[:, index] += values * ramp[ys, xs, None]
             weights[index] += ramp[ys, xs]
         progress((number + 1) / len(corners))
     return total / np.maximum(weights, 1e-6)[None, :, None]
@@ -168,16 +169,16 @@ def _from_half(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Ca
 
 
 def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
-    """(picture (H, W, 3) in [0, 1], hole, what of it is still unknown, variants) -> (variants, H, W, 3)."""
+    """(picture (H, W, 3) in [0, 1], hole, what of it is still unknown, variants, its place) -> (variants, H, W, 3)."""
     if method != "model":
         return partial(_classical, method)
     generator, how = load(weights or WEIGHTS, device)
 
     @torch.no_grad()
-    def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int) -> np.ndarray:
+    def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int, at: tuple[int, int]) -> np.ndarray:
         tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device) * 2 - 1
         mask, missing = (torch.from_numpy(part)[None, None].to(device, torch.float32) for part in (hole, unknown))
-        filled = networks.fill_holes(tensor, missing, how, mask - missing)
+        filled = networks.fill_holes(tensor, missing, how, mask - missing, at)
         out = []
         for turned, flipped in [(False, []), (False, [3]), (False, [2]), (False, [2, 3]),
                                 (True, []), (True, [3]), (True, [2]), (True, [2, 3])][:variants if variants > 1 else 2]:
@@ -189,7 +190,8 @@ def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
     return paint
 
 
-def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int) -> np.ndarray:
+def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int,
+               at: tuple[int, int]) -> np.ndarray:
     import cv2
 
     if method == "biharmonic":

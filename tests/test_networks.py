@@ -242,6 +242,16 @@ def test_grain_is_the_thin_plate_under_faint_noise_where_holes_are_broad():
     assert torch.allclose((over - grain + smooth)[given.expand_as(picture) > 0], torch.zeros(()), atol=1e-6)
 
 
+def test_grain_goes_on_from_tile_to_tile():
+    picture, mask = torch.zeros(1, 3, 200, 300), torch.ones(1, 1, 200, 300)
+    mask[..., :2] = 0
+    whole = networks.fill_holes(picture, mask, "grain")
+    part = networks.fill_holes(picture[..., 60:, 130:], mask[..., 60:, 130:], "grain", at=(60, 130))
+    assert torch.allclose(part[..., 8:-8, 8:-8], whole[..., 68:-8, 138:-8], atol=1e-6)
+    again = networks.fill_holes(picture[..., 60:, 130:], mask[..., 60:, 130:], "grain")
+    assert (part - again).abs().mean() > 0.05
+
+
 def test_pull_push_stays_between_the_known_colours(scene):
     picture, mask = scene
     known = torch.where(mask > 0, torch.nan, picture).flatten(2)

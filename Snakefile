@@ -49,7 +49,7 @@ def others(wildcards):
 def start(wildcards):
     """The record of the run whose weights this one starts from; the weights lie beside it."""
     weights = parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("start")
-    return [str(Path(weights).with_suffix(".json"))] if weights else []
+    return [str(Path(weights.replace("{profile}", PROFILE)).with_suffix(".json"))] if weights else []
 
 
 rule all:

@@ -167,15 +167,18 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
     Raises:
         ParameterError: there is no such file, or it holds another generator's weights.
     """
-    path = records.ROOT / Path(asked.start).expanduser()
     try:
-        given, _ = restoration.load(path)
+        given, _ = restoration.load(_start_file(asked))
     except (FileNotFoundError, ValueError) as problem:
         raise ParameterError(f"start = {asked.start!r}: {problem}") from None
     ours, theirs = build(asked)[0].state_dict(), given.state_dict()
     if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
         raise ParameterError(f"start = {asked.start!r}: holds the weights of another generator than this run's.")
     return theirs
+
+
+def _start_file(asked: Parameters) -> Path:
+    return records.ROOT / Path(asked.start.replace("{profile}", asked.profile)).expanduser()
 
 
 def train(asked: Parameters, pictures: torch.Tensor, validation: torch.Tensor, *, large: torch.Tensor | None = None,
@@ -287,7 +290,7 @@ def _aside(path: Path) -> Path:
 
 
 def _checkpoint(asked: Parameters, data_hash: str) -> Path:
-    start = records.sha256(records.ROOT / Path(asked.start).expanduser()) if asked.start else ""
+    start = records.sha256(_start_file(asked)) if asked.start else ""
     device = device_of(asked)
     key = records.digest([asked.model_dump(exclude={"record", "keep_weights"}), start, data_hash, records.source_hash(),
                           records.versions(), device, str(precision_of(asked, device))])

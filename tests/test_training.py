@@ -373,6 +373,13 @@ def test_weights_to_start_from_are_checked(run, tmp_path, content, sentence):
         run(start=str(path))
 
 
+def test_weights_of_the_same_profile_may_be_named(run, tmp_path):
+    asked = ask(keep_weights=True, record=str(tmp_path / "notebook.json"))
+    training.keep_weights(run(), asked)
+    path = str(tmp_path / "{profile}.safetensors")
+    assert same(training.start_of(ask(start=path)), training.start_of(ask(start=path.format(profile="notebook"))))
+
+
 def test_a_run_may_start_from_another_s_weights(run, tmp_path):
     asked = {"keep_weights": True, "record": str(tmp_path / "first.json")}
     first = run(**asked)

@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 
 from bench import __main__ as bench
 from studylib import claims, figures, records, restoration
+from torture import __main__ as torture
 
 ROOT = records.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -223,6 +224,11 @@ def test_readme_shows_what_the_committed_benches_measured():
     assert made
     for path in made:
         assert bench.table(json.loads(path.read_text())) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_shows_what_the_committed_torture_found():
+    made = json.loads((ROOT / "results" / "torture.json").read_text(encoding="utf-8"))
+    assert torture.table(made["rows"]) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_write_up_waits_for_no_tensor_library():

@@ -135,9 +135,10 @@ with the holes painted red (255, 0, 0); it may have another size than the painti
 
 
 def _restore(asked: argparse.Namespace) -> int:
+    import torch
     from tqdm import tqdm
 
-    from studylib import conservation, damage, restoration, scans
+    from studylib import conservation, damage, scans
 
     before = True
     try:
@@ -147,7 +148,7 @@ def _restore(asked: argparse.Namespace) -> int:
             raise scans.ScanError(f"--grow {asked.grow}, --stroke {asked.stroke:g}: expected 0 or more, and 1 or more pixels.")
         if not math.isfinite(asked.angle):
             raise scans.ScanError(f"--angle {asked.angle:g}: expected degrees.")
-        if asked.device == "cuda" and not restoration.has_gpu():
+        if asked.device == "cuda" and not torch.cuda.is_available():
             raise scans.ScanError("--device cuda: there is no GPU here that torch can use; the default is cpu.")
         pairs = conservation.pairs(asked.paintings, None if asked.detect else asked.mask)
         before = asked.out.exists()

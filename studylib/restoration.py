@@ -204,11 +204,6 @@ def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.n
     return np.stack(channels, 2).astype(np.float32)[None] / 65535
 
 
-def has_gpu() -> bool:
-    """Whether there is a GPU that torch can use."""
-    return torch.cuda.is_available()
-
-
 def load(weights: Path | str, device: str = "cpu") -> tuple[nn.Module, str]:
     """The generator in a file that a training wrote, ready for use, and the filling that it starts from.
 

@@ -126,7 +126,7 @@ class Course:
         torch.manual_seed(seed)
         run.generator, run.averaged = (make().to(run.device, memory_format=run.layout) for _ in range(2))
         run.averaged.requires_grad_(False)
-        run.optimisers = [run._adam([run.generator])]
+        run.optimisers = [run._optimiser(run.generator)]
         spent, looked, reached = 0.0, (0.0, 0.0), dict.fromkeys(self.marks)
         while spent < limit and not (until and reached[until]):
             began = time.perf_counter()

@@ -208,6 +208,12 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
         given: (N, 1, H, W), 1 where the hole is already filled, as from a smaller scale; it is kept, and grain lies over it, too.
         at: where in a larger picture this one lies, row and column, so that grain goes on from tile to tile.
     """
+    return fillings(picture, mask, how, 1, given, at)[0]
+
+
+def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, given: torch.Tensor | None = None,
+             at: tuple[int, int] = (0, 0)) -> list[torch.Tensor]:
+    """`count` fillings as of `fill_holes`, which gives the first: one and the same, but each of "grain" with noise of its own."""
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
     picture = torch.where(mask > 0, 0, picture)
@@ -222,17 +228,17 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
     else:
         raise ValueError(f"fill {how!r}: expected 'white', 'mean', 'pull_push', 'thin_plate' or 'grain'.")
     filled = picture + filling * mask
-    if how == "grain":
-        hole = mask if given is None else mask + given
-        breadth = F.avg_pool2d(hole, 13, 1, 6, count_include_pad=False).square()
-        filled = filled + _grain(*picture.shape[-2:], at).to(picture) * breadth * hole
-    return filled
+    if how != "grain":
+        return [filled] * count
+    hole = mask if given is None else mask + given
+    breadth = F.avg_pool2d(hole, 13, 1, 6, count_include_pad=False).square() * hole
+    return [filled + _grain(*picture.shape[-2:], at, number).to(picture) * breadth for number in range(count)]
 
 
 def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """A method with the signature that all methods have: (pictures in [-1, 1], masks) -> composites in [-1, 1].
 
-    flips: the mean of what the generator gives for the picture and for its mirror image.
+    flips: the mean of what the generator gives for the picture and for its mirror image, each under grain of its own.
     """
 
     @torch.no_grad()
@@ -242,25 +248,25 @@ def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callab
         parts = []
         for picture, mask in zip(pictures.split(32), masks.split(32), strict=True):
             picture, mask = picture.to(device), mask.to(device)
-            filled = fill_holes(picture, mask, fill)
+            filled, *mirrored = fillings(picture, mask, fill, 1 + flips)
             output = generator(filled, mask).clamp(-1, 1)
-            if flips:
-                output = (output + generator(filled.flip(3), mask.flip(3)).clamp(-1, 1).flip(3)) / 2
+            for other in mirrored:
+                output = (output + generator(other.flip(3), mask.flip(3)).clamp(-1, 1).flip(3)) / 2
             parts.append(torch.where(mask > 0, output, picture).to(pictures.device))
         return torch.cat(parts)
 
     return method
 
 
-def _grain(height: int, width: int, at: tuple[int, int]) -> torch.Tensor:
+def _grain(height: int, width: int, at: tuple[int, int], number: int) -> torch.Tensor:
     """(1, 3, height, width) noise of a standard deviation of 0.08, always the same at a place, and again after 128 pixels."""
     rows, columns = ((first + torch.arange(side)) % 128 for first, side in zip(at, (height, width), strict=True))
-    return _noise()[..., rows[:, None], columns]
+    return _noise(number)[..., rows[:, None], columns]
 
 
-@lru_cache(maxsize=1)
-def _noise() -> torch.Tensor:
-    return 0.08 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+@lru_cache(maxsize=8)
+def _noise(number: int) -> torch.Tensor:
+    return 0.08 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(number))
 
 
 def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

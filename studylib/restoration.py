@@ -178,10 +178,11 @@ def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
     def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int, at: tuple[int, int]) -> np.ndarray:
         tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device) * 2 - 1
         mask, missing = (torch.from_numpy(part)[None, None].to(device, torch.float32) for part in (hole, unknown))
-        filled = networks.fill_holes(tensor, missing, how, mask - missing, at)
+        views = [(False, []), (False, [3]), (False, [2]), (False, [2, 3]),
+                 (True, []), (True, [3]), (True, [2]), (True, [2, 3])][:variants if variants > 1 else 2]
+        fillings = networks.fillings(tensor, missing, how, len(views), mask - missing, at)
         out = []
-        for turned, flipped in [(False, []), (False, [3]), (False, [2]), (False, [2, 3]),
-                                (True, []), (True, [3]), (True, [2]), (True, [2, 3])][:variants if variants > 1 else 2]:
+        for (turned, flipped), filled in zip(views, fillings, strict=True):
             shown, where = ((x.mT if turned else x).flip(flipped) for x in (filled, mask))
             painted = generator(shown.contiguous(), where.contiguous()).clamp(-1, 1).flip(flipped)
             out.append((painted.mT if turned else painted)[0].permute(1, 2, 0).cpu().numpy() / 2 + 0.5)

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
-from studylib import losses, masks, metrics, networks, records, restoration, vgg
+from studylib import losses, masks, metrics, networks, optimisers, records, restoration, vgg
 from studylib.parameters import ParameterError, Parameters
 
 # Seeds of the study's mask streams, apart from each other and from any run's own seed.
@@ -385,13 +385,20 @@ class _Run:
             for network in (self.generator, self.discriminator):
                 network and network.compile()
         self.judges = nn.ModuleList(network for network in (self.discriminator, self.style) if network is not None)
-        self.optimisers = [self._adam([self.generator])] + ([self._adam([self.judges])] if len(self.judges) else [])
+        self.optimisers = [self._optimiser(self.generator)] + ([self._optimiser(self.judges)] if len(self.judges) else [])
         needs_vgg = asked.perceptual_weight or asked.style_in != "none"
         self.vgg = vgg.load(device=self.device) if needs_vgg else None
 
-    def _adam(self, owners: list[nn.Module]) -> torch.optim.Adam:
-        weights = [weight for owner in owners for weight in owner.parameters()]
-        return torch.optim.Adam(weights, self.asked.lr, betas=(self.asked.beta1, 0.999), fused=True)
+    def _optimiser(self, owner: nn.Module) -> torch.optim.Optimizer:
+        """Muon is for the generator alone: judges' kernels are normalised already."""
+        lr, betas, muon = self.asked.lr, (self.asked.beta1, 0.999), self.asked.optimiser == "muon"
+        if muon and owner is self.generator:
+            optimiser = optimisers.Muon(owner.parameters(), lr, betas=betas)
+        else:
+            optimiser = torch.optim.Adam(owner.parameters(), lr * (optimisers.ADAM if muon else 1), betas=betas, fused=True)
+        for group in optimiser.param_groups:
+            group["initial_lr"] = group["lr"]
+        return optimiser
 
     def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Pictures (N, 3, size, size) in [-1, 1] and masks of the coming update."""
@@ -433,7 +440,7 @@ class _Run:
         self.generator.train()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = asked.lr * self.rate()
+                group["lr"] = group["initial_lr"] * self.rate()
         truth, mask = self.batch()
         with self.autocast():
             output = self.generator(networks.fill_holes(truth, mask, asked.fill), mask)
@@ -522,7 +529,7 @@ class _Run:
         optimiser.step()
 
     def rate(self) -> float:
-        """The step size relative to `lr`."""
+        """The step size relative to its first."""
         if self.asked.schedule == "constant":
             return 1.0
         return 0.5 * (1 + torch.cos(torch.tensor(torch.pi * self.update / self.planned)).item())

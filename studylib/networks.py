@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+GRAIN, FAINT = 0.08, 0.04  # standard deviation of the noise that a generator is trained with, and of that it is used with
+
 
 class ContextEncoder(nn.Module):
     """The original study's generator, after Pathak et al. (2016): 4x4 convolutions of stride 2 down to a 4,000-wide bottleneck.
@@ -195,7 +197,7 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
 
 def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch.Tensor | None = None,
                at: tuple[int, int] = (0, 0)) -> torch.Tensor:
-    """The picture with something in its holes, for a generator to start from.
+    """The picture with something in its holes, for a generator to be trained from.
 
     Args:
         picture: (N, 3, H, W) in [-1, 1]; what it holds inside the hole is not used.
@@ -208,12 +210,18 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
         given: (N, 1, H, W), 1 where the hole is already filled, as from a smaller scale; it is kept, and grain lies over it, too.
         at: where in a larger picture this one lies, row and column, so that grain goes on from tile to tile.
     """
-    return fillings(picture, mask, how, 1, given, at)[0]
+    return fillings(picture, mask, how, 1, given, at, GRAIN)[0]
 
 
 def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, given: torch.Tensor | None = None,
-             at: tuple[int, int] = (0, 0)) -> list[torch.Tensor]:
-    """`count` fillings as of `fill_holes`, which gives the first: one and the same, but each of "grain" with noise of its own."""
+             at: tuple[int, int] = (0, 0), deviation: float = FAINT) -> list[torch.Tensor]:
+    """`count` fillings for a trained generator: one and the same, but each of "grain" under noise of its own.
+
+    Half the noise of the training: fills vary less and lie closer to the truth, as with a truncated latent (Brock et al. 2019).
+
+    Args:
+        deviation: standard deviation of the noise where holes are broad. The others are those of `fill_holes`.
+    """
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
     picture = torch.where(mask > 0, 0, picture)
@@ -232,7 +240,7 @@ def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, gi
         return [filled] * count
     hole = mask if given is None else mask + given
     breadth = F.avg_pool2d(hole, 13, 1, 6, count_include_pad=False).square() * hole
-    return [filled + _grain(*picture.shape[-2:], at, number).to(picture) * breadth for number in range(count)]
+    return [filled + deviation * _grain(*picture.shape[-2:], at, number).to(picture) * breadth for number in range(count)]
 
 
 def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
@@ -259,14 +267,14 @@ def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callab
 
 
 def _grain(height: int, width: int, at: tuple[int, int], number: int) -> torch.Tensor:
-    """(1, 3, height, width) noise of a standard deviation of 0.08, always the same at a place, and again after 128 pixels."""
+    """(1, 3, height, width) white noise, always the same at a place, and again after 128 pixels."""
     rows, columns = ((first + torch.arange(side)) % 128 for first, side in zip(at, (height, width), strict=True))
     return _noise(number)[..., rows[:, None], columns]
 
 
 @lru_cache(maxsize=8)
 def _noise(number: int) -> torch.Tensor:
-    return 0.08 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(number))
+    return torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(number))
 
 
 def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

@@ -165,12 +165,20 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
     """The weights that a run starts from.
 
     Raises:
-        ParameterError: there is no such file, or it holds another generator's weights.
+        ParameterError: there is no such file, it holds another generator's weights, or, as the record beside it tells, they
+            were trained on another split, so that this run's validation pictures may be among those.
     """
+    file = _start_file(asked)
     try:
-        given, _ = restoration.load(_start_file(asked))
+        given, _ = restoration.load(file)
     except (FileNotFoundError, ValueError) as problem:
         raise ParameterError(f"start = {asked.start!r}: {problem}") from None
+    if file.with_suffix(".json").exists():
+        before = records.read(file.with_suffix(".json"))["parameters"]
+        split = ("seed", "source", "subject", "artist", "style", "validation")
+        if any(before.get(name) != getattr(asked, name) for name in split):
+            raise ParameterError(f"start = {asked.start!r}: was trained on other pictures, by the record beside it; expected the "
+                                 "same seed, source, subject, artist, style and number of validation pictures as this run's.")
     ours, theirs = build(asked)[0].state_dict(), given.state_dict()
     if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
         raise ParameterError(f"start = {asked.start!r}: holds the weights of another generator than this run's.")

@@ -242,6 +242,35 @@ def test_grain_is_the_thin_plate_under_faint_noise_where_holes_are_broad():
     assert torch.allclose((over - grain + smooth)[given.expand_as(picture) > 0], torch.zeros(()), atol=1e-6)
 
 
+def test_every_filling_in_use_has_noise_of_its_own_of_half_the_training_s():
+    picture, mask = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    mask[..., 4:60, 4:60] = 1
+    smooth = networks.fill_holes(picture, mask, "thin_plate")
+    assert all(torch.equal(filled, smooth) for filled in networks.fillings(picture, mask, "thin_plate", 3))
+    noises = [(filled - smooth)[..., 12:52, 12:52].flatten() for filled in networks.fillings(picture, mask, "grain", 3)]
+    assert all(0.9 * networks.FAINT < noise.std() < 1.1 * networks.FAINT for noise in noises)
+    assert torch.corrcoef(torch.stack(noises)).fill_diagonal_(0).abs().max() < 0.05
+    trained = networks.fill_holes(picture, mask, "grain") - smooth
+    assert torch.allclose(noises[0] * networks.GRAIN / networks.FAINT, trained[..., 12:52, 12:52].flatten(), atol=1e-6)
+
+
+def test_the_mirrored_view_sees_other_noise():
+    """Of one noise mirrored, the mean of both views would keep all; of two it keeps seven tenths."""
+    class Same(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, picture, mask):
+            return picture * self.weight
+
+    picture, mask = torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    mask[..., 4:60, 4:60] = 1
+    views = [networks.inpainter(Same(), "grain", flips=flips)(picture, mask) for flips in (False, True)]
+    once, mean = (view[..., 12:52, 12:52].std() for view in views)
+    assert 0.65 < mean / once < 0.77
+
+
 def test_grain_goes_on_from_tile_to_tile():
     picture, mask = torch.zeros(1, 3, 200, 300), torch.ones(1, 1, 200, 300)
     mask[..., :2] = 0

@@ -391,6 +391,16 @@ def test_a_run_may_start_from_another_s_weights(run, tmp_path):
     assert not same(weights(further), weights(run(lr=1e-12, ema=0.5)))
 
 
+def test_weights_that_may_have_seen_the_validation_pictures_are_no_start(run, tmp_path):
+    asked = ask(keep_weights=True, record=str(tmp_path / "first.json"))
+    files = training.keep_weights(run(), asked)
+    records.write(asked.record, notebook="03_gan_training", parameters=asked.model_dump(), results={}, seconds=1.0, files=files)
+    start = str(tmp_path / "first.safetensors")
+    assert training.start_of(ask(start=start))
+    with pytest.raises(parameters.ParameterError, match=r"start = '.*first\.safetensors': was trained on other pictures"):
+        training.start_of(ask(start=start, seed=1))
+
+
 @pytest.mark.parametrize(("asked", "count", "updates"), [
     ({"epochs": 3}, 10, 9), ({"epochs": 3}, 8, 6), ({"epochs": 3}, 1, 3), ({"epochs": 3, "updates": "epoch"}, 10, 3),
     ({"epochs": 200, "max_updates": 50}, 10, 50), ({"epochs": 2, "max_updates": 50}, 10, 6),

@@ -83,6 +83,7 @@ class Parameters(BaseModel):
     batch: int = Field(32, ge=2, le=4096, description="pictures in an update")
     optimiser: Literal["adam", "muon"] = Field("adam", description="how weights are stepped: Adam, or Muon")
     lr: float = Field(2e-4, gt=0, lt=1, description="the optimiser's step size; Muon's is about twenty times Adam's")
+    discriminator_lr: float = Field(0.0, ge=0, lt=1, description="the discriminator's step size; 0: as the generator's")
     beta1: float = Field(0.5, ge=0, lt=1, description="Adam's memory of gradients; 0.5 is usual in GANs, 0.9 elsewhere")
     schedule: Literal["constant", "cosine"] = Field("constant", description="how the step size goes on")
     ema: float = Field(0.0, ge=0, lt=1, description="decay of the generator's moving average; 0: none")

@@ -398,12 +398,17 @@ class _Run:
         self.vgg = vgg.load(device=self.device) if needs_vgg else None
 
     def _optimiser(self, owner: nn.Module) -> torch.optim.Optimizer:
-        """Muon is for the generator alone: judges' kernels are normalised already."""
-        lr, betas, muon = self.asked.lr, (self.asked.beta1, 0.999), self.asked.optimiser == "muon"
+        """Muon is for the generator alone: judges' kernels are normalised already.
+
+        Their step size may be their own, as in the two time-scale update rule (Heusel et al. 2017); else it fits the generator's.
+        """
+        asked, betas, muon = self.asked, (self.asked.beta1, 0.999), self.asked.optimiser == "muon"
         if muon and owner is self.generator:
-            optimiser = optimisers.Muon(owner.parameters(), lr, betas=betas)
+            optimiser = optimisers.Muon(owner.parameters(), asked.lr, betas=betas)
         else:
-            optimiser = torch.optim.Adam(owner.parameters(), lr * (optimisers.ADAM if muon else 1), betas=betas, fused=True)
+            lr = asked.lr * (optimisers.ADAM if muon else 1)
+            lr = asked.discriminator_lr or lr if owner is self.judges else lr
+            optimiser = torch.optim.Adam(owner.parameters(), lr, betas=betas, fused=True)
         for group in optimiser.param_groups:
             group["initial_lr"] = group["lr"]
         return optimiser

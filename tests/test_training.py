@@ -116,7 +116,8 @@ def test_training_leaves_the_global_random_state_alone(run):
 
 @pytest.mark.parametrize("asked", [
     {}, {"norm": "batch", "ema": 0.9, "schedule": "cosine", "augment": "mirror", "discriminator": "patch"},
-    {"style_in": "both", "discriminator": "patch"}], ids=["plain", "everything", "style"])
+    {"style_in": "both", "discriminator": "patch"}, {"optimiser": "muon", "discriminator": "patch"}],
+    ids=["plain", "everything", "style", "muon"])
 def test_an_interrupted_run_continues_bit_by_bit(run, monkeypatch, asked):
     asked = {**asked, "max_updates": 6, "validate_every": 2}
     whole = run(**asked)
@@ -549,6 +550,19 @@ def test_the_moving_average_is_one(run, monkeypatch):
         expected = [decay * old + (1 - decay) * new for old, new in zip(expected, now, strict=True)]
     assert all(torch.allclose(one, two, atol=1e-6) for one, two in zip(averaged, expected, strict=True))
     assert not all(torch.equal(one, two) for one, two in zip(averaged, after[-1], strict=True))
+
+
+@pytest.mark.parametrize(("asked", "sizes"), [
+    ({}, [0.02, 0.02]), ({"discriminator_lr": 1e-3}, [0.02, 1e-3]), ({"optimiser": "muon"}, [0.02, 1e-3, 1e-3]),
+    ({"optimiser": "muon", "discriminator_lr": 5e-4}, [0.02, 1e-3, 5e-4])])
+def test_step_sizes_of_generator_and_discriminator(pictures, validation, asked, sizes):
+    """Muon's own, that of its biases, the discriminator's; all follow the schedule."""
+    run = training._Run(ask(lr=0.02, discriminator="patch", schedule="cosine", **asked), pictures, validation, "")
+    groups = [group for optimiser in run.optimisers for group in optimiser.param_groups]
+    assert [group["lr"] for group in groups] == pytest.approx(sizes)
+    run.update = run.planned // 2
+    run.step()
+    assert [group["lr"] for group in groups] == pytest.approx([size / 2 for size in sizes])
 
 
 @pytest.mark.parametrize("asked", ADVERSARIES)

@@ -137,7 +137,7 @@ def orders(picture: np.ndarray, hole: np.ndarray, fills: np.ndarray) -> dict[str
     """
     import cv2
 
-    errors = np.abs(fills[:2].mean(0) - picture[hole] / np.iinfo(picture.dtype).max).mean(1)
+    errors = np.abs(fills[0] - picture[hole] / np.iinfo(picture.dtype).max).mean(1)
     ways = {"uncertainty": uncertainty(fills, hole), "spread": fills.std(0).mean(1),
             "distance": cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)[hole]}
     return {name: intervals.rank_correlation(values, errors) for name, values in ways.items()}
@@ -249,7 +249,7 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
     variants = (variants or (8 if hole.size <= 20e6 else 4)) if method == "model" else 1
     fills = restoration.restore(scan.colours, hole, method=method, weights=weights, device=device, variants=variants,
                                 progress=progress)
-    values = fills[:2].mean(0)  # more variants only show where they differ: their mean is no better than that of two
+    values = fills[0]  # the others only show where they differ: a mean of all is no better
     ending = ".tif" if scan.mode == "CMYK" or painting.suffix.lower() in (".tif", ".tiff") else ".png"
     drawn = {
         f"restored{ending}": _with(scan, hole, values),

@@ -239,14 +239,24 @@ def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, gi
     if how != "grain":
         return [filled] * count
     hole = mask if given is None else mask + given
-    breadth = F.avg_pool2d(hole, 13, 1, 6, count_include_pad=False).square() * hole
-    return [filled + deviation * _grain(*picture.shape[-2:], at, number).to(picture) * breadth for number in range(count)]
+    strength = deviation * _breadth(hole).square() * hole
+    return [filled + _grain(*picture.shape[-2:], at, number).to(picture) * strength for number in range(count)]
+
+
+def of_two_views(first: torch.Tensor, second: torch.Tensor, mask: torch.Tensor, fill: str) -> torch.Tensor:
+    """What a generator gives for a picture and, turned back, for its mirror image, made one: their mean, closer to the truth.
+
+    With grain the second view counts the less the broader the hole: there the two make textures of their own, which a mean
+    would blur.
+    """
+    weight = 0.5 * (1 - _breadth(mask)) if fill == "grain" else 0.5
+    return first + weight * (second - first)
 
 
 def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """A method with the signature that all methods have: (pictures in [-1, 1], masks) -> composites in [-1, 1].
 
-    flips: the mean of what the generator gives for the picture and for its mirror image, each under grain of its own.
+    flips: the picture and its mirror image are filled, each under grain of its own, and made one by `of_two_views`.
     """
 
     @torch.no_grad()
@@ -259,11 +269,16 @@ def inpainter(generator: nn.Module, fill: str, *, flips: bool = False) -> Callab
             filled, *mirrored = fillings(picture, mask, fill, 1 + flips)
             output = generator(filled, mask).clamp(-1, 1)
             for other in mirrored:
-                output = (output + generator(other.flip(3), mask.flip(3)).clamp(-1, 1).flip(3)) / 2
+                output = of_two_views(output, generator(other.flip(3), mask.flip(3)).clamp(-1, 1).flip(3), mask, fill)
             parts.append(torch.where(mask > 0, output, picture).to(pictures.device))
         return torch.cat(parts)
 
     return method
+
+
+def _breadth(hole: torch.Tensor) -> torch.Tensor:
+    """(N, 1, H, W) in [0, 1]: how much of the 13x13 pixels around each is hole."""
+    return F.avg_pool2d(hole, 13, 1, 6, count_include_pad=False)
 
 
 def _grain(height: int, width: int, at: tuple[int, int], number: int) -> torch.Tensor:

@@ -24,7 +24,7 @@ _TOGETHER = 2**20  # pixels that go through the network at once
 def inpaint(pictures: torch.Tensor, masks: torch.Tensor, weights: Path | str | None = None, device: str = "cpu") -> torch.Tensor:
     """Fill the holes of pictures; known pixels come back bit for bit.
 
-    The network sees each picture twice, as it is and mirrored, and the mean of the two is taken.
+    The network sees each picture twice, as it is and mirrored (`networks.of_two_views`).
 
     Args:
         pictures: (N, 3, H, W) floating point, RGB in [0, 1], any H and W. What they hold inside the holes is not used.
@@ -64,7 +64,8 @@ def restore(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", wei
         colours: (H, W, C) uint8 or uint16, without alpha; never looked at inside the holes.
         hole: (H, W) bool.
         method: "model", "telea", "ns" or "biharmonic".
-        variants: 1; for "model" up to 8: fills of the picture as it is, mirrored and turned. 1 is the mean of the first two.
+        variants: 1; for "model" up to 8: the first is what `inpaint` gives, the others are fills of the picture mirrored and
+            turned, to compare.
         tile: side of what is filled at once, pixels; less takes less memory.
         progress: called with the part that is done, 0 to 1.
 
@@ -179,14 +180,15 @@ def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
         tensor = torch.from_numpy(picture).permute(2, 0, 1)[None].to(device) * 2 - 1
         mask, missing = (torch.from_numpy(part)[None, None].to(device, torch.float32) for part in (hole, unknown))
         views = [(False, []), (False, [3]), (False, [2]), (False, [2, 3]),
-                 (True, []), (True, [3]), (True, [2]), (True, [2, 3])][:variants if variants > 1 else 2]
+                 (True, []), (True, [3]), (True, [2]), (True, [2, 3])][:max(variants, 2)]
         fillings = networks.fillings(tensor, missing, how, len(views), mask - missing, at)
         out = []
         for (turned, flipped), filled in zip(views, fillings, strict=True):
             shown, where = ((x.mT if turned else x).flip(flipped) for x in (filled, mask))
             painted = generator(shown.contiguous(), where.contiguous()).clamp(-1, 1).flip(flipped)
-            out.append((painted.mT if turned else painted)[0].permute(1, 2, 0).cpu().numpy() / 2 + 0.5)
-        return np.stack(out) if variants > 1 else np.mean(out, axis=0, keepdims=True)
+            out.append(painted.mT if turned else painted)
+        out[0] = networks.of_two_views(*out[:2], mask, how)
+        return torch.cat(out[:variants]).permute(0, 2, 3, 1).cpu().numpy() / 2 + 0.5
 
     return paint
 

@@ -254,21 +254,32 @@ def test_every_filling_in_use_has_noise_of_its_own_of_half_the_training_s():
     assert torch.allclose(noises[0] * networks.GRAIN / networks.FAINT, trained[..., 12:52, 12:52].flatten(), atol=1e-6)
 
 
+def test_two_views_are_made_one_by_their_mean_but_of_broad_holes_under_grain_by_the_first():
+    first, second, mask = torch.zeros(1, 3, 64, 64), torch.ones(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
+    mask[..., 4:44, 4:60], mask[..., 54, 4:60] = 1, 1
+    assert (networks.of_two_views(first, second, mask, "thin_plate") == 0.5).all()
+    one = networks.of_two_views(first, second, mask, "grain")
+    assert (one[..., 12:36, 12:52] == 0).all()
+    assert (one[..., 54, 12:52] > 0.4).all() and one.max() <= 0.5
+
+
 def test_the_mirrored_view_sees_other_noise():
-    """Of one noise mirrored, the mean of both views would keep all; of two it keeps seven tenths."""
-    class Same(torch.nn.Module):
+    """Of one noise mirrored, the mean of both views in a narrow hole would keep all; of two it keeps seven tenths."""
+    class Loud(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.weight = torch.nn.Parameter(torch.ones(()))
+            self.weight = torch.nn.Parameter(torch.tensor(30.0))
 
         def forward(self, picture, mask):
             return picture * self.weight
 
-    picture, mask = torch.zeros(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
-    mask[..., 4:60, 4:60] = 1
-    views = [networks.inpainter(Same(), "grain", flips=flips)(picture, mask) for flips in (False, True)]
-    once, mean = (view[..., 12:52, 12:52].std() for view in views)
-    assert 0.65 < mean / once < 0.77
+    picture, mask = torch.zeros(8, 3, 64, 64), torch.zeros(8, 1, 64, 64)
+    mask[..., 30:34, 4:60] = 1
+    once, mean = (networks.inpainter(Loud(), "grain", flips=flips)(picture, mask)[..., 30:34, 12:52] for flips in (False, True))
+    kept = 0.5 * float(networks._breadth(mask)[..., 30:34, 12:52].mean()) + 0.5
+    ratio = float(mean.std() / once.std())
+    assert ratio == pytest.approx((kept**2 + (1 - kept)**2) ** 0.5, abs=0.05)
+    assert ratio < 0.85
 
 
 def test_grain_goes_on_from_tile_to_tile():

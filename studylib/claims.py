@@ -116,7 +116,7 @@ def in_buckets(record: dict, buckets: tuple, metric: str = "psnr") -> list[tuple
         for low, high in buckets:
             own = np.flatnonzero((ratios >= low) & (ratios < high))
             if len(own) >= 5:
-                part = {family: {name: {metric: np.array(each[metric])[own]} for name, each in scored.items()}}
+                part = {family: {name: {metric: np.array(each[metric])[own]} for name, each in scored.items() if metric in each}}
                 best, *change = intervals.against_best(part, _MODEL, list(_CLASSICAL), metric)[family]
                 rows.append((family, low, high, len(own), best, *change))
     return rows

@@ -49,7 +49,7 @@ def _lean_outputs() -> None:
     shell.run_line_magic("matplotlib", "inline")
 
     def pictures(figure: Figure) -> bytes | None:
-        return _jpeg(figure, 60, 48) if _holds_pictures(figure) else None
+        return _jpeg(figure, 54, 46) if _holds_pictures(figure) else None
 
     formatters = shell.display_formatter.formatters
     formatters["image/jpeg"].for_type(Figure, pictures)

@@ -44,12 +44,13 @@ def against_best(scored: dict[str, dict[str, dict[str, list[float]]]], method: s
                  metric: str = "psnr") -> dict[str, tuple[str, float, float, float]]:
     """For each mask family the best of `others` by its mean, and `method`'s paired gain over it: (name, mean, low, high).
 
-    A gain is positive where `method` is better, whatever the metric's direction.
+    A gain is positive where `method` is better, whatever the metric's direction. Others without that metric are passed over.
     """
     sign = 1 if METRICS[metric][1] else -1
     gains = {}
     for family, values in scored.items():
-        best = max(others, key=lambda name: sign * np.mean(values[name][metric]))
+        measured = [name for name in others if metric in values.get(name, {})]
+        best = max(measured, key=lambda name: sign * np.mean(values[name][metric]))
         gains[family] = (best, *difference(sign * np.array(values[method][metric]), sign * np.array(values[best][metric])))
     return gains
 

@@ -137,9 +137,9 @@ def test_evaluate_keeps_pictures_in_order_past_its_parts():
 
 def test_a_record_keeps_what_comparisons_need():
     each = {name: [1.0] for name in intervals.METRICS}
-    kept = metrics.lean({"box": {"Telea": each, "this model": each}})
+    kept = metrics.lean({"box": {"mean colour": each, "Telea": each, "this model": each}})
     own = {name: [1.0] for name in ("psnr", "ssim", "lpips", "style")}
-    assert kept == {"box": {"Telea": {"psnr": [1.0], "lpips": [1.0]}, "this model": own}}
+    assert kept == {"box": {"mean colour": {"psnr": [1.0]}, "Telea": {"psnr": [1.0], "lpips": [1.0]}, "this model": own}}
 
 
 def test_a_damaged_classical_cache_is_made_anew_and_that_is_said(pair, cache, capsys):

@@ -52,6 +52,11 @@ def start(wildcards):
     return [str(Path(weights.replace("{profile}", PROFILE)).with_suffix(".json"))] if weights else []
 
 
+def cores(wildcards):
+    """As many as the run's torch threads: threads that share a core with another run's mostly wait for each other."""
+    return parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("threads") or 1
+
+
 rule all:
     input:
         [f"{FOLDER}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS],
@@ -69,13 +74,13 @@ rule experiment:
         FOLDER + "/{notebook}/{experiment}.json",
     log:
         notebook=FOLDER + "/{notebook}/{experiment}.ipynb",
-    threads: 1
+    threads: cores
     resources:
         gpu=1,
     message:
         "{wildcards.notebook}/{wildcards.experiment}"
     shell:
-        # One thread a run: two runs beside each other then use two cores, and a run's numbers do not depend on its neighbours.
+        # One thread a run, if it does not ask for more: two runs then use two cores, and their numbers do not depend on each other.
         "export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}; "
         "said=$({PYTHON} -m studylib.kernels {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output} "
         "--no-progress-bar --kernel python3 2>&1) "

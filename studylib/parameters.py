@@ -96,7 +96,7 @@ class Parameters(BaseModel):
     threads: int = Field(0, ge=0, le=256, description="processor threads; 0: as the environment says (the batch: 1 a run)")
     validate_every: int = Field(0, ge=0, le=10_000_000, description="updates between validations; 0: a tenth of the run")
     start: Text = Field("", description="file of weights to start from, from the repository on, of this {profile}; empty: none")
-    flips: bool = Field(False, description="test with the mean over a picture and its mirror image")
+    flips: bool = Field(False, description="test with the picture and its mirror image, made one")
     also_test: list[Literal["paintings", "faces", "mixture"]] = Field([], max_length=3, description="other subjects to test on")
     keep_pictures: bool = Field(False, description="keep the first pictures, filled, in the record, for the write-up")
     keep_weights: bool = Field(False, description="write the generator's weights beside the record")

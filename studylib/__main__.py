@@ -136,9 +136,8 @@ with the holes painted red (255, 0, 0); it may have another size than the painti
 
 def _restore(asked: argparse.Namespace) -> int:
     import torch
-    from tqdm import tqdm
 
-    from studylib import conservation, damage, scans
+    from studylib import conservation, scans
 
     before = True
     try:
@@ -153,29 +152,19 @@ def _restore(asked: argparse.Namespace) -> int:
         pairs = conservation.pairs(asked.paintings, None if asked.detect else asked.mask)
         before = asked.out.exists()
         conservation.check_out(pairs, asked.out)
+        failed = 0
         for painting, mask in pairs:
-            if asked.detect:
-                mask = asked.out / f"{painting.stem}_mask.png"
-                if mask.exists():
-                    raise scans.ScanError(f"{mask}: exists, and may have been corrected by hand; restore with --mask {mask}, or "
-                                          "remove it for another proposal.")
-                picture = scans.read(painting)
-                found = damage.detect(picture, tuple(asked.detect.split(",")))
-                damage.write(found, picture, mask)
-                print(f"{mask}: proposed, {100 * found.mean():.2f} % of the picture; look at it and correct it by hand, then "
-                      f"restore with --mask {mask}" + (" (--yes: done at once)" if asked.yes else ""))
-                if not asked.yes:
-                    continue
-            with tqdm(total=100, unit="%", desc=painting.name, bar_format="{desc} {percentage:3.0f}% {elapsed}") as bar:
-                written = conservation.restore(
-                    painting, asked.out, mask=mask, holes="white" if asked.detect else asked.holes, grown=asked.grow,
-                    method=asked.method, weights=asked.weights, device=asked.device, variants=asked.variants,
-                    stroke=asked.stroke, angle=asked.angle, say=tqdm.write,
-                    progress=lambda part, bar=bar: bar.update(100 * part - bar.n))
-            print("\n".join(map(str, written)))
+            try:
+                _restore_one(asked, painting, mask)
+            except (ValueError, FileNotFoundError) as problem:
+                # One that cannot be restored does not keep the others waiting.
+                print(_said(problem, painting), file=sys.stderr)
+                failed += 1
+        if failed and len(pairs) > 1:
+            print(f"{failed} of {len(pairs)} paintings could not be restored (see above).", file=sys.stderr)
+        return 2 if failed else 0
     except (ValueError, OSError, records.StorageError) as problem:
-        told = isinstance(problem, OSError) and problem.strerror
-        print(f"{problem.filename or asked.out}: {problem.strerror}." if told else problem, file=sys.stderr)
+        print(_said(problem, asked.out), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Stopped; what had been written is whole, the rest was not begun.", file=sys.stderr)
@@ -184,7 +173,38 @@ def _restore(asked: argparse.Namespace) -> int:
         if not before:
             with contextlib.suppress(OSError):
                 asked.out.rmdir()  # where nothing came out
-    return 0
+
+
+def _said(problem: Exception, where: Path) -> str:
+    """The one sentence of a problem; the system's own name no file, or in a way of their own."""
+    told = isinstance(problem, OSError) and problem.strerror
+    return f"{problem.filename or where}: {problem.strerror}." if told else str(problem)
+
+
+def _restore_one(asked: argparse.Namespace, painting: Path, mask: Path | None) -> None:
+    from tqdm import tqdm
+
+    from studylib import conservation, damage, scans
+
+    if asked.detect:
+        mask = asked.out / f"{painting.stem}_mask.png"
+        if mask.exists():
+            raise scans.ScanError(f"{mask}: exists, and may have been corrected by hand; restore with --mask {mask}, or "
+                                  "remove it for another proposal.")
+        picture = scans.read(painting)
+        found = damage.detect(picture, tuple(asked.detect.split(",")))
+        damage.write(found, picture, mask)
+        print(f"{mask}: proposed, {100 * found.mean():.2f} % of the picture; look at it and correct it by hand, then "
+              f"restore with --mask {mask}" + (" (--yes: done at once)" if asked.yes else ""))
+        if not asked.yes:
+            return
+    with tqdm(total=100, unit="%", desc=painting.name, bar_format="{desc} {percentage:3.0f}% {elapsed}") as bar:
+        written = conservation.restore(
+            painting, asked.out, mask=mask, holes="white" if asked.detect else asked.holes, grown=asked.grow,
+            method=asked.method, weights=asked.weights, device=asked.device, variants=asked.variants,
+            stroke=asked.stroke, angle=asked.angle, say=tqdm.write,
+            progress=lambda part: bar.update(100 * part - bar.n))
+    print("\n".join(map(str, written)))
 
 
 def _data(asked: argparse.Namespace) -> int:

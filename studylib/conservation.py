@@ -26,7 +26,7 @@ def pairs(paintings: list[Path], mask: Path | None) -> list[tuple[Path, Path | N
     passed over.
 
     Raises:
-        ScanError: a painting or its mask is missing, or two paintings would write to the same names.
+        ScanError: a painting or its mask is missing, two paintings would write to the same names, or a name is not UTF-8.
     """
     found = []
     for path in paintings:
@@ -35,6 +35,12 @@ def pairs(paintings: list[Path], mask: Path | None) -> list[tuple[Path, Path | N
         found += inside if path.is_dir() else [path]
     if not found:
         raise ScanError(f"{paintings[0]}: holds no picture.")
+    for path in found:
+        try:
+            path.name.encode()
+        except UnicodeEncodeError:
+            raise ScanError(f"{str(path)!a}: its name is not UTF-8; expected one that is: what comes out is named after "
+                            "it, and the account holds it.") from None
     twice = [path.stem for path in found if [other.stem for other in found].count(path.stem) > 1]
     if twice:
         raise ScanError(f"{twice[0]}: two paintings of that name; what comes out would overwrite itself.")

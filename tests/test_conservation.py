@@ -1,6 +1,7 @@
 """Outside the mask not one value changes; the tratteggio adds up to the fill; bad input ends in a sentence and no file."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -169,6 +170,28 @@ def test_what_would_be_lost_is_refused_before_anything_is_computed(tmp_path, mon
     assert status == 2
     assert "may have been corrected by hand" in said
     assert proposal.read_bytes() == before
+
+
+def test_one_painting_that_cannot_be_restored_does_not_keep_the_others_waiting(tmp_path, monkeypatch, capsys, scene):
+    pixels, hole = scene
+    painting, mask = files(tmp_path / "paintings", Scan(pixels, "RGB"), hole, ".png")
+    mask.rename(tmp_path / "fresco.png")
+    (painting.parent / "a.png").write_text("no picture")
+    (tmp_path / "a.png").write_bytes((tmp_path / "fresco.png").read_bytes())
+    out = tmp_path / "out"
+    status, said = command(monkeypatch, capsys, painting.parent, "--mask", tmp_path, "-o", out, "--method", "telea")
+    assert status == 2
+    assert "a.png: cannot be read as a picture" in said
+    assert said.endswith("1 of 2 paintings could not be restored (see above).")
+    assert {path.name for path in out.iterdir()} == {f"fresco_{end}" for end in (
+        "restored.png", "fill.png", "tratteggio.png", "restoration.json")}
+
+
+def test_a_name_that_is_not_utf_8_is_refused_at_once(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.png")
+    path.touch()
+    with pytest.raises(ScanError, match=r"caf.*its name is not UTF-8"):
+        conservation.pairs([tmp_path], None)
 
 
 def test_a_folder_may_hold_masks_results_and_notes_too(tmp_path):

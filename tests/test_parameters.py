@@ -86,6 +86,11 @@ def test_arms_that_are_compared_differ_in_one_line(one, other, key):
             if first.get(name) != second.get(name) and name != "keep_pictures"] == [key]
 
 
+def test_muon_and_adam_are_compared_with_nothing_else_changed():
+    adam, muon = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in ("any_mask_plain", "any_mask_muon"))
+    assert muon == {**adam, "optimiser": "muon", "lr": 10 * adam["lr"]}
+
+
 def test_arms_with_fewer_pictures_differ_in_nothing_else_and_train_as_long():
     most = parameters.read(PARAMS / "03_gan_training" / "any_mask.yaml")
     for count in (100, 250, 500):

@@ -143,6 +143,8 @@ def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, flo
     figure.legend(loc="outside lower left", ncols=3)
     right.plot(*zip(*validation, strict=True), color="#D55E00", marker="o", markersize=3)
     right.set(xlabel="updates", ylabel="hole PSNR (dB)", title="validation")
+    for axis in (left, right):
+        axis.locator_params(axis="x", nbins=5)  # else five-digit labels run into each other
     return figure
 
 

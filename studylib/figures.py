@@ -131,7 +131,8 @@ def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float =
 def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, float]], title: str = "") -> Figure:
     """Left: the generator's and the discriminator's losses against updates; right: validation quality."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=(3, 2), layout="constrained")
-    names = {"generator": ("generator", "#D55E00"), "discriminator_real": ("discriminator on real", "#0072B2"),
+    names = {"generator": ("generator", "#D55E00"), "adversarial": ("adversarial term", "#009E73"),
+             "discriminator_real": ("discriminator on real", "#0072B2"),
              "discriminator_fake": ("discriminator on fake", "#56B4E9")}
     for key, (label, shade) in names.items():
         if any(history.get(key, [])):
@@ -140,7 +141,7 @@ def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, flo
     means = [np.mean(np.abs(history[key])) for key in names if any(history.get(key, []))]
     if max(means) > 30 * min(means) and min(min(history[key]) for key in names if any(history.get(key, []))) > 0:
         left.set(yscale="log", ylabel="loss (log scale)")
-    figure.legend(loc="outside lower left", ncols=3)
+    figure.legend(loc="outside lower left", ncols=4)
     right.plot(*zip(*validation, strict=True), color="#D55E00", marker="o", markersize=3)
     right.set(xlabel="updates", ylabel="hole PSNR (dB)", title="validation")
     for axis in (left, right):
@@ -189,18 +190,14 @@ def filled(methods: dict, pictures: torch.Tensor, masks: torch.Tensor) -> dict[s
             "truth": pictures}
 
 
-def close_ups(columns: dict[str, torch.Tensor], masks: torch.Tensor) -> dict[str, torch.Tensor]:
+def close_ups(columns: dict[str, torch.Tensor | np.ndarray], masks: torch.Tensor | np.ndarray) -> dict[str, list]:
     """The same columns cut to half the side around the middle of each hole."""
-    import torch
-
     size = masks.shape[-1]
     side = size // 2
     # A mask without a hole is looked at in its middle.
-    holes = [mask[0] if mask.any() else torch.ones_like(mask[0]) for mask in masks]
-    corners = [[min(max(int(at.float().mean()) - side // 2, 0), size - side) for at in hole.nonzero(as_tuple=True)]
-               for hole in holes]
-    return {name: torch.stack([picture[:, top:top + side, left:left + side]
-                               for picture, (top, left) in zip(pictures, corners, strict=True)])
+    holes = [np.asarray(mask[0]) if mask.any() else np.ones((size, size)) for mask in masks]
+    corners = [[min(max(int(at.mean()) - side // 2, 0), size - side) for at in np.nonzero(hole)] for hole in holes]
+    return {name: [picture[:, top:top + side, left:left + side] for picture, (top, left) in zip(pictures, corners, strict=True)]
             for name, pictures in columns.items()}
 
 
@@ -219,8 +216,8 @@ def samples(record: dict | None, family: str) -> Figure | None:
     return comparison({name: picture_from_text(text) for name, text in kept.items()})
 
 
-def side_by_side(records_of: dict[str, dict], family: str) -> Figure | None:
-    """What several models made of the same pictures: damaged, each record's model under its name, truth."""
+def side_by_side(records_of: dict[str, dict], family: str, *, close: bool = False) -> Figure | None:
+    """What several models made of the same pictures: damaged, each record's model by its name, truth; `close`: at the holes."""
     kept = {name: record["results"]["samples"].get(family) for name, record in records_of.items()}
     kept = {name: texts for name, texts in kept.items() if texts}
     if not kept:
@@ -231,25 +228,40 @@ def side_by_side(records_of: dict[str, dict], family: str) -> Figure | None:
                **{name: texts["this model"] for name, texts in kept.items()}, "truth": first["truth"]}
     shown = {name: picture_from_text(text) for name, text in columns.items()}
     least = min(map(len, shown.values()))
-    return comparison({name: pictures[:least] for name, pictures in shown.items()})
+    shown = {name: pictures[:least] for name, pictures in shown.items()}
+    if close:
+        shown = close_ups(shown, shown["damaged"].min(1, keepdims=True) > 250)  # holes are white
+    return comparison(shown)
 
 
-def gains(arms: dict[str, dict[str, tuple[str, float, float, float]]], label: str = "hole PSNR (dB)") -> Figure | None:
-    """Gains over the best classical method by mask family, an arm a colour, with intervals (intervals.against_best)."""
-    if not arms:
+def gains(panels: dict[str, dict[str, dict[str, tuple]]], label: str = "hole PSNR (dB)") -> Figure | None:
+    """Gains over the best classical method by mask family, an arm a colour, with intervals (intervals.against_best).
+
+    Args:
+        panels: {panel: {arm: gains}}; all panels but the first share one scale.
+    """
+    panels = {title: arms for title, arms in panels.items() if arms}
+    if not panels:
         print("No arm has been run.")
         return None
-    families = list(dict.fromkeys(family for by_family in arms.values() for family in by_family))
-    figure, axis = plt.subplots(figsize=(7.2, 1.2 + 0.14 * len(families) * len(arms)))
-    for place, (name, by_family) in enumerate(arms.items()):
-        rows = [-index + (len(arms) / 2 - place - 0.5) * 0.8 / len(arms) for index, f in enumerate(families) if f in by_family]
-        mean, low, high = np.array([by_family[f][1:] for f in families if f in by_family]).T
-        axis.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", markersize=4, linewidth=1.6, label=name,
-                      color=[*_MORE[:3], colour("this model"), *_MORE[3:]][place % 7])
-    axis.axvline(0, color="#555555", linewidth=1)
-    axis.set_yticks([-index for index in range(len(families))], families)
-    axis.set(xlabel=f"gain in {label}\nover the best method without training")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    families = list(dict.fromkeys(family for arms in panels.values() for by_family in arms.values() for family in by_family))
+    most = max(map(len, panels.values()))
+    figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 1.6 + 0.42 * len(families)), squeeze=False, sharey=True)
+    shades = iter([*_MORE[:3], colour("this model"), *_MORE[3:]] * 9)
+    for axis, (title, arms) in zip(axes[0], panels.items(), strict=True):
+        for place, (name, by_family) in enumerate(arms.items()):
+            rows = [-index + (len(arms) / 2 - place - 0.5) * 0.5 / most for index, f in enumerate(families) if f in by_family]
+            mean, low, high = np.array([by_family[f][1:] for f in families if f in by_family]).T
+            axis.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", markersize=4, linewidth=1.6, label=name,
+                          color=next(shades))
+        axis.axvline(0, color="#555555", linewidth=1)
+        axis.set_title(title)
+    ends = np.array([axis.get_xlim() for axis in axes[0, 1:]])
+    for axis in axes[0, 1:]:
+        axis.set_xlim(ends.min(), ends.max())
+    axes[0, 0].set_yticks([-index for index in range(len(families))], families)
+    figure.supxlabel(f"gain in {label} over the best method without training", fontsize=10)
+    figure.legend(loc="outside upper left", ncols=2)
     return figure
 
 
@@ -321,7 +333,7 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -
 
 def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: str, ylabel: str, *,
            log: bool = False) -> Figure | None:
-    """Named lines of (x, mean, low, high) with their intervals."""
+    """Named lines of (x, mean, low, high) with their intervals; on a logarithmic axis a little apart."""
     if not lines:
         print("No arm has been run.")
         return None
@@ -329,17 +341,15 @@ def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: st
     for place, (name, points) in enumerate(lines.items()):
         x, mean, low, high = np.array(points, dtype=float).T
         shade = [colour("this model"), *_MORE][place % 7]
-        axis.plot(x, mean, marker="o", markersize=4, color=shade, label=name)
-        if len(x) == 1:
-            axis.vlines(x, low, high, color=shade)
-        axis.fill_between(x, low, high, color=shade, alpha=0.15, linewidth=0)
+        x = x * 1.02**place if log else x
+        axis.errorbar(x, mean, yerr=[mean - low, high - mean], marker="o", markersize=4, color=shade, label=name, elinewidth=1.6)
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         axis.set_xscale("log")
         ticks = sorted({point[0] for points in lines.values() for point in points})
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()
-    axis.legend()
+    figure.legend(loc="outside upper left", ncols=3)
     return figure
 
 

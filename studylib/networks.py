@@ -196,7 +196,7 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
 
 
 def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch.Tensor | None = None,
-               at: tuple[int, int] = (0, 0)) -> torch.Tensor:
+               at: tuple[int, int] = (0, 0), noise: int = 0) -> torch.Tensor:
     """The picture with something in its holes, for a generator to be trained from.
 
     Args:
@@ -209,18 +209,20 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
             noise it can make texture; Karras et al. 2019 add it for that within the network. Narrow holes get next to none).
         given: (N, 1, H, W), 1 where the hole is already filled, as from a smaller scale; it is kept, and grain lies over it, too.
         at: where in a larger picture this one lies, row and column, so that grain goes on from tile to tile.
+        noise: which noise "grain" takes, the same for all pictures; training takes another one at each update.
     """
-    return fillings(picture, mask, how, 1, given, at, GRAIN)[0]
+    return fillings(picture, mask, how, 1, given, at, GRAIN, noise)[0]
 
 
 def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, given: torch.Tensor | None = None,
-             at: tuple[int, int] = (0, 0), deviation: float = FAINT) -> list[torch.Tensor]:
+             at: tuple[int, int] = (0, 0), deviation: float = FAINT, noise: int = 0) -> list[torch.Tensor]:
     """`count` fillings for a trained generator: one and the same, but each of "grain" under noise of its own.
 
     Half the noise of the training: fills vary less and lie closer to the truth, as with a truncated latent (Brock et al. 2019).
 
     Args:
-        deviation: standard deviation of the noise where holes are broad. The others are those of `fill_holes`.
+        deviation: standard deviation of the noise where holes are broad.
+        noise: the first of the `count` noises. The others are those of `fill_holes`.
     """
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
@@ -240,7 +242,7 @@ def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, gi
         return [filled] * count
     hole = mask if given is None else mask + given
     strength = deviation * _breadth(hole).square() * hole
-    return [filled + _grain(*picture.shape[-2:], at, number).to(picture) * strength for number in range(count)]
+    return [filled + _grain(*picture.shape[-2:], at, number).to(picture) * strength for number in range(noise, noise + count)]
 
 
 def of_two_views(first: torch.Tensor, second: torch.Tensor, mask: torch.Tensor, fill: str) -> torch.Tensor:

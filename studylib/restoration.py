@@ -24,7 +24,8 @@ _TOGETHER = 2**20  # pixels that go through the network at once
 def inpaint(pictures: torch.Tensor, masks: torch.Tensor, weights: Path | str | None = None, device: str = "cpu") -> torch.Tensor:
     """Fill the holes of pictures; known pixels come back bit for bit.
 
-    The network sees each picture twice, as it is and mirrored (`networks.of_two_views`).
+    The network sees each picture twice, as it is and mirrored (`networks.of_two_views`), and whole: memory grows with H times W,
+    and of holes beyond its reach, some 80 pixels across, the middle is a guess. `restore` goes by tiles and scales.
 
     Args:
         pictures: (N, 3, H, W) floating point, RGB in [0, 1], any H and W. What they hold inside the holes is not used.
@@ -64,8 +65,8 @@ def restore(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", wei
         colours: (H, W, C) uint8 or uint16, without alpha; never looked at inside the holes.
         hole: (H, W) bool.
         method: "model", "telea", "ns" or "biharmonic".
-        variants: 1; for "model" up to 8: the first is what `inpaint` gives, the others are fills of the picture mirrored and
-            turned, to compare.
+        variants: 1; for "model" up to 8: the first is the fill to take, the others are fills of the picture mirrored and turned,
+            to compare.
         tile: side of what is filled at once, pixels; less takes less memory.
         progress: called with the part that is done, 0 to 1.
 

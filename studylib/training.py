@@ -456,7 +456,7 @@ class _Run:
                 group["lr"] = group["initial_lr"] * self.rate()
         truth, mask = self.batch()
         with self.autocast():
-            output = self.generator(networks.fill_holes(truth, mask, asked.fill), mask)
+            output = self.generator(networks.fill_holes(truth, mask, asked.fill, noise=self.update), mask)
         output = output.float()
         composite = torch.where(mask > 0, output, truth)
         # VGG-19 is the dearest part of a step with style in it: it sees each picture once, for whoever asks.

@@ -58,7 +58,8 @@ DRAWN = {
     "scores": lambda p, m: figures.scores(scored("perlin", "circle"), "l1", "a title"),
     "scores of one picture": lambda p, m: figures.scores(scored("perlin", values=(18.37,)), "psnr"),
     "scores that are all the same": lambda p, m: figures.scores(scored("perlin", values=(18.37,) * 24), "psnr"),
-    "gains": lambda p, m: figures.gains({"a": gains("perlin", "circle"), "b": gains("circle", "box")}, ("b", "c")),
+    "gains": lambda p, m: figures.gains(
+        {"64 px": {"a": gains("perlin", "circle")}, "128 px": {"b": gains("circle"), "c": gains("box")}}, "LPIPS"),
     "ranking": lambda p, m: figures.ranking([("renoir", "Impressionism", 1148), ("monet", "Impressionism", 240)]),
     "ranking of one": lambda p, m: figures.ranking([("atelier", "scenes", 3)]),
     "histograms": lambda p, m: figures.histograms({"width (pixels)": [64, 100, 90], "year": [1880, 1880, 1880]}),
@@ -75,7 +76,7 @@ DRAWN = {
     "curves": lambda p, m: figures.curves({"plain": [(100, 1.0, 0.5, 1.5), (250, 2.0, 1.5, 2.5)]}, "pictures", "dB", log=True),
     "side by side": lambda p, m: figures.side_by_side(
         {"a": {"results": {"samples": {"box": dict.fromkeys(("damaged", "biharmonic", "this model", "truth"),
-                                                            figures.picture_text(p))}}}}, "box"),
+                                                            figures.picture_text(p))}}}}, "box", close=True),
     "samples": lambda p, m: figures.samples(
         {"results": {"samples": {"box": {"truth": figures.picture_text(p)}}}}, "box"),
 }
@@ -149,8 +150,8 @@ def test_close_ups_are_cut_around_the_hole():
     mask[..., 20:24, 2:6] = 1
     columns = {"hole": mask.expand(1, 3, 32, 32)}
     cut = figures.close_ups(columns, mask)["hole"]
-    assert cut.shape == (1, 3, 16, 16)
-    assert cut.sum() == columns["hole"].sum()
+    assert [part.shape for part in cut] == [(3, 16, 16)]
+    assert cut[0].sum() == columns["hole"].sum()
 
 
 def test_without_records_there_is_a_sentence_instead_of_a_figure(capsys):

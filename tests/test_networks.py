@@ -233,6 +233,9 @@ def test_grain_is_the_thin_plate_under_faint_noise_where_holes_are_broad():
     mask[..., 4:30, 4:40], mask[..., 40:42, 4:60] = 1, 1
     smooth, grain, again = (networks.fill_holes(picture, mask, how) for how in ("thin_plate", "grain", "grain"))
     assert torch.equal(grain, again)
+    other = networks.fill_holes(picture, mask, "grain", noise=1)
+    noises = torch.stack([(each - smooth)[..., 11:23, 12:32].flatten() for each in (grain, other)])
+    assert torch.corrcoef(noises)[0, 1].abs() < 0.1
     broad, narrow = ((grain - smooth)[..., rows, 12:32] for rows in (slice(11, 23), slice(40, 42)))
     assert 0.07 < broad.std() < 0.09
     assert 0 < narrow.std() < 0.01

@@ -115,7 +115,7 @@ def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float =
     """Named columns of pictures, one row a picture: damaged, filled by each method, truth."""
     count = len(next(iter(columns.values())))
     cell = width / len(columns)
-    figure, axes = plt.subplots(count, len(columns), figsize=(width, count * cell + 0.45), squeeze=False,
+    figure, axes = plt.subplots(count, len(columns), figsize=(width, count * cell + (0.5 if title else 0.2)), squeeze=False,
                                 layout="constrained")
     for column, (name, pictures) in enumerate(columns.items()):
         axes[0, column].set_title(name, fontsize=9, pad=3)

@@ -33,6 +33,11 @@ def test_differences_are_paired_and_signed():
     assert intervals.difference(b, a)[0] == -mean
 
 
+def test_over_few_runs_the_interval_is_student_s():
+    assert intervals.over_runs([1, 2, 3]) == pytest.approx((2, 2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5), rel=1e-6)
+    assert intervals.over_runs([2.5, 2.5, 2.5]) == (2.5, 2.5, 2.5)
+
+
 def scored(**methods):
     """Two pictures a method: PSNR as given and one more, and a hundredth of that as L1."""
     return {"circle": {name: {"psnr": [value, value + 1], "l1": [value / 100, (value + 1) / 100]}

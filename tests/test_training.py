@@ -288,6 +288,13 @@ def test_the_fixed_mask_is_one_mask_in_all_updates_and_tests(run, seen):
     assert not torch.equal(training.training_masks(ask(fixed_mask=True, seed=1), 1, 0, "cpu"), one)
 
 
+def test_grain_is_another_in_every_update(run, monkeypatch):
+    taken, fill = [], networks.fill_holes
+    monkeypatch.setattr(networks, "fill_holes", lambda *args, noise=0: taken.append(noise) or fill(*args, noise=noise))
+    run(fill="grain")
+    assert taken == list(range(TINY["max_updates"]))
+
+
 def test_fresh_masks_are_fresh_in_every_update(run, seen):
     run(max_updates=6)
     holes = torch.cat([holes for _, holes in seen])

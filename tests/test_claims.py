@@ -182,8 +182,8 @@ def test_c8_longer_must_help_both(published, ours, expected):
     (True, False, "reproduced"), (True, True, "refuted"), (False, False, "not decided"), (False, True, "refuted"),
     (None, False, "not decided"), (True, None, "not decided")])
 def test_c7_faces_converge_and_paintings_do_not(faces, paintings, expected):
-    tests = {"faces": {"generator": {"converged": faces}, "discriminator_real": {"converged": True}},
-             "paintings": {"generator": {"converged": paintings}, "discriminator_real": {"converged": True}}}
+    rest = {"adversarial": {"converged": None}, "discriminator_real": {"converged": True}}
+    tests = {"faces": {"generator": {"converged": faces}, **rest}, "paintings": {"generator": {"converged": paintings}, **rest}}
     results = {"convergence": tests, "updates": {"faces": 300, "paintings": 300}}
     record = {"results": results}
     row = verdict("C7", {"05_celeba_regularity/regularity": record, "05_celeba_regularity/control": record})

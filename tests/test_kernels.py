@@ -28,7 +28,9 @@ def test_papermill_runs_a_notebook_over_sockets_and_leaves_nothing(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=around, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "TCP" not in done.stderr
-    transport, place, value = nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs[0].text.split()
+    last = nbformat.read(tmp_path / "out.ipynb", 4).cells[-1]
+    assert last.metadata.papermill.keys() == {"duration", "status"}
+    transport, place, value = last.outputs[0].text.split()
     assert (transport, value) == ("ipc", "7")
     assert Path(place).name == "socket"
     assert not Path(place).parent.exists()

@@ -178,3 +178,23 @@ def _alexnet() -> dict[str, torch.Tensor]:
         weights[f"bias{layer}"] = torch.from_numpy(convolution["bias"].copy())
         weights[f"head{layer}"] = torch.from_numpy(tree[f"NetLinLayer_{layer}"]["Conv_0"]["kernel"].transpose(3, 2, 0, 1).copy())
     return weights
+
+
+def repetition(pictures: torch.Tensor, lag: int) -> torch.Tensor:
+    """How much the detail of pictures repeats itself `lag` pixels on: its autocorrelation, the mean over both directions.
+
+    Detail is grey less its mean over 15x15 pixels. 1: all of it; about 0: none.
+
+    Args:
+        pictures: (N, C, H, W), more than `lag` pixels wide and high.
+
+    Returns:
+        (N,).
+    """
+    grey = pictures.float().mean(1, keepdim=True)
+    detail = grey - F.avg_pool2d(grey, 15, 1, 7, count_include_pad=False)
+    detail = detail - detail.mean((2, 3), keepdim=True)
+    power = detail.square().mean((1, 2, 3)).clamp(min=1e-12)
+    below = (detail[..., lag:, :] * detail[..., :-lag, :]).mean((1, 2, 3))
+    beside = (detail[..., lag:] * detail[..., :-lag]).mean((1, 2, 3))
+    return (below + beside) / (2 * power)

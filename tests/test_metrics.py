@@ -160,3 +160,12 @@ def test_the_hole_ratio_by_hand():
     mask = torch.zeros(2, 1, 3, 3)
     mask[0, 0, 0, 0] = 1
     assert metrics.hole_ratio(mask) == [0.11111, 0.0]
+
+
+def test_what_repeats_is_told_from_what_does_not():
+    tile = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    tiled, noise = tile.repeat(1, 1, 5, 5), torch.rand(1, 3, 80, 80, generator=torch.Generator().manual_seed(1))
+    both = torch.cat([tiled, noise])
+    assert metrics.repetition(both, 16).tolist() == pytest.approx([1, 0], abs=0.05)
+    assert metrics.repetition(both, 11).abs().max() < 0.2
+    assert metrics.repetition(torch.full((1, 3, 40, 40), 0.5), 16).item() == pytest.approx(0, abs=1e-3)

@@ -183,7 +183,7 @@ def _alexnet() -> dict[str, torch.Tensor]:
 def repetition(pictures: torch.Tensor, lag: int) -> torch.Tensor:
     """How much the detail of pictures repeats itself `lag` pixels on: its autocorrelation, the mean over both directions.
 
-    Detail is grey less its mean over 15x15 pixels. 1: all of it; about 0: none.
+    Detail is a picture less its mean over 15x15 pixels, here of grey. 1: all of it; about 0: none.
 
     Args:
         pictures: (N, C, H, W), more than `lag` pixels wide and high.
@@ -191,10 +191,23 @@ def repetition(pictures: torch.Tensor, lag: int) -> torch.Tensor:
     Returns:
         (N,).
     """
-    grey = pictures.float().mean(1, keepdim=True)
-    detail = grey - F.avg_pool2d(grey, 15, 1, 7, count_include_pad=False)
-    detail = detail - detail.mean((2, 3), keepdim=True)
+    detail = _detail(pictures.float().mean(1, keepdim=True))
     power = detail.square().mean((1, 2, 3)).clamp(min=1e-12)
     below = (detail[..., lag:, :] * detail[..., :-lag, :]).mean((1, 2, 3))
     beside = (detail[..., lag:] * detail[..., :-lag]).mean((1, 2, 3))
     return (below + beside) / (2 * power)
+
+
+def one_tile(pictures: torch.Tensor, side: int) -> float:
+    """The share of the variance of pictures' detail that is one tile of `side` pixels, the same in every cell of every picture.
+
+    Args:
+        pictures: (N, C, H, W); what does not fill a cell is left out.
+    """
+    cells = _detail(pictures.float()).unfold(2, side, side).unfold(3, side, side)
+    return float(cells.mean((0, 2, 3)).var() / cells.var().clamp(min=1e-12))
+
+
+def _detail(pictures: torch.Tensor) -> torch.Tensor:
+    detail = pictures - F.avg_pool2d(pictures, 15, 1, 7, count_include_pad=False)
+    return detail - detail.mean((2, 3), keepdim=True)

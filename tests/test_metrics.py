@@ -169,3 +169,9 @@ def test_what_repeats_is_told_from_what_does_not():
     assert metrics.repetition(both, 16).tolist() == pytest.approx([1, 0], abs=0.05)
     assert metrics.repetition(both, 11).abs().max() < 0.2
     assert metrics.repetition(torch.full((1, 3, 40, 40), 0.5), 16).item() == pytest.approx(0, abs=1e-3)
+
+
+def test_a_tile_that_all_pictures_share_is_told_from_tiles_of_their_own():
+    tiles = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0)).repeat(1, 1, 4, 4)
+    assert metrics.one_tile(tiles[:1].expand(40, -1, -1, -1), 16) == pytest.approx(1, abs=0.05)
+    assert metrics.one_tile(tiles, 16) < 0.05

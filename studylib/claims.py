@@ -145,6 +145,14 @@ def gain(record: dict, family: str, other: str, metric: str = "psnr") -> tuple[f
     return (sign * mean, *sorted(sign * end for end in ends))
 
 
+def on_circle(reach) -> tuple[float, float]:
+    """The share of a square map that lies within the original's test circle, and the circle's share of the area."""
+    reach = np.array(reach)
+    place = (np.arange(len(reach)) + 0.5) / len(reach) - 0.5
+    inside = place[:, None]**2 + place[None, :]**2 < (20 / 128)**2
+    return float(reach[inside].sum() / reach.sum()), float(inside.mean())
+
+
 def _said(interval: tuple[float, float, float], unit: str = " dB") -> str:
     mean, low, high = interval
     return f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]{unit}"
@@ -163,7 +171,7 @@ def _largest_group(curation: dict) -> tuple[str, str]:
 
 
 def _over_seeds(runs: tuple, family: str, other: str) -> tuple[tuple[float, float, float], str]:
-    """Gain over a classical method as the mean over runs, which have no picture in common; and each run's, to be told."""
+    """Gain over a classical method as the mean over runs, each with a split of its own; and each run's, to be told."""
     gains = [gain(run, family, other)[0] for run in runs]
     change = intervals.over_runs(gains)
     return change, f"{_said(change)} (seeds: {', '.join(f'{each:+.2f}' for each in gains)})"
@@ -178,7 +186,8 @@ def _learns_its_mask(*seeds: dict) -> tuple[str, str]:
 
 def _random_masks(*arms: dict) -> tuple[str, str]:
     """Refuted if the study's recipe learns them over all seeds; explained if a rung of the ladder also says what was missing."""
-    ladder, published, ours = arms[:-5], (arms[1], *arms[-5:-3]), arms[-3:]
+    ladder, others = arms[:len(LADDER)], arms[len(LADDER):]
+    published, ours = (ladder[1], *others[:len(_OTHER_SEEDS)]), others[len(_OTHER_SEEDS):]
     learned, said = _over_seeds(ours, "perlin", "mean colour")
     said = [f"unseen Perlin masks, against mean colour: the study's recipe {said}, the published network with a step per batch "
             f"{_over_seeds(published, 'perlin', 'mean colour')[1]}"]
@@ -197,14 +206,11 @@ def _fails_on_circle(*seeds: dict) -> tuple[str, str]:
     (_, said_own), (circle, said_circle) = (_over_seeds(seeds, family, "mean colour") for family in ("training", "circle"))
     own, there = ([gain(run, family, "mean colour")[0] for run in seeds] for family in ("training", "circle"))
     worse = intervals.over_runs(np.subtract(there, own))
-    reach = np.mean([run["results"]["gradient_map"] for run in seeds], 0)
-    place = (np.arange(len(reach)) + 0.5) / len(reach) - 0.5
-    inside = place[:, None]**2 + place[None, :]**2 < (20 / 128)**2
-    share = reach[inside].sum() / reach.sum()
+    share, area = on_circle(np.mean([run["results"]["gradient_map"] for run in seeds], 0))
     numbers = (f"against mean colour: on its own mask {said_own}, on the circle {said_circle}; of the gradient at the output "
-               f"{100 * share:.1f} % lies within the circle, whose area is {100 * inside.mean():.1f} %")
+               f"{100 * share:.1f} % lies within the circle, whose area is {100 * area:.1f} %")
     if max(circle[2], worse[2]) < 0:
-        return "explained" if share < 0.1 * inside.mean() else "reproduced", numbers
+        return "explained" if share < 0.1 * area else "reproduced", numbers
     return "refuted" if circle[1] > 0 else "not decided", numbers
 
 

@@ -74,9 +74,12 @@ DRAWN = {
         {"box": {"Telea": 2.0}}),
     "matrix": lambda p, m: figures.matrix({"one mask": {"box": 1.234, "perlin": -2.5}, "all": {"box": 0.1}}, "gain (dB)"),
     "curves": lambda p, m: figures.curves({"plain": [(100, 1.0, 0.5, 1.5), (250, 2.0, 1.5, 2.5)]}, "pictures", "dB", log=True),
-    "side by side": lambda p, m: figures.side_by_side(
+    "close to the holes": lambda p, m: figures.side_by_side(
         {"a": {"results": {"samples": {"box": dict.fromkeys(("damaged", "biharmonic", "this model", "truth"),
                                                             figures.picture_text(p))}}}}, "box", close=True),
+    "side by side": lambda p, m: figures.side_by_side(
+        {"a": {"results": {"samples": {"box": dict.fromkeys(("damaged", "biharmonic", "this model", "truth"),
+                                                            figures.picture_text(p))}}}}, "box"),
     "samples": lambda p, m: figures.samples(
         {"results": {"samples": {"box": {"truth": figures.picture_text(p)}}}}, "box"),
 }

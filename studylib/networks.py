@@ -5,7 +5,7 @@ A generator takes the damaged picture, its holes already filled with something, 
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import torch
@@ -97,20 +97,30 @@ class UNet(nn.Module):
         width: channels at 1/2 of the side; 2, 4 and 4 times as many at 1/4, 1/8 and 1/16.
         blocks: number of residual blocks at 1/2 of the side, on either side of the network; one fewer at each coarser
             scale, at least one. Narrow holes are filled by the finest scale, so depth pays most there.
+        upsampling: how features double their scale, "shuffle" (pixel shuffle) or "bilinear". By the first the network can paint a
+            pattern of its own into each of its coarsest cells, the same every 16 pixels, and an adversary has it do so; by
+            interpolation (Odena et al. 2016) it can paint none wider than 2 pixels where it knows nothing.
         mask_input, skips, norm: as for ContextEncoder.
+
+    Raises:
+        ValueError: another kind of upsampling.
     """
 
-    def __init__(self, width: int = 32, blocks: int = 1, *, mask_input: bool = True, skips: bool = True, norm: str = "none"):
+    def __init__(self, width: int = 32, blocks: int = 1, *, upsampling: str = "shuffle", mask_input: bool = True,
+                 skips: bool = True, norm: str = "none"):
         super().__init__()
         widths = [width, 2 * width, 4 * width, 4 * width]
-        self.mask_input, self.skips = mask_input, skips
+        self.upsampling, self.mask_input, self.skips = upsampling, mask_input, skips
         self.stem = nn.Conv2d(4 * (3 + mask_input), width, 3, padding=1)
         self.down, self.up = (
             nn.ModuleList(nn.Sequential(*(_Residual(w, norm) for _ in range(max(1, blocks - scale))))
                           for scale, w in enumerate(widths[:-1])) for _ in range(2))
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, 2) for a, b in pairwise(widths))
         self.bottom = nn.Sequential(*(_Residual(widths[-1], norm, dilation) for dilation in (1, 2, 4)))
-        self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
+        if upsampling not in ("shuffle", "bilinear"):
+            raise ValueError(f"upsampling {upsampling!r}: expected 'shuffle' or 'bilinear'.")
+        phases, self.spread = (4, _spread) if upsampling == "shuffle" else (1, _enlarged)
+        self.grow = nn.ModuleList(nn.Conv2d(b, phases * a, 1) for a, b in pairwise(widths))
         self.merge = nn.ModuleList(nn.Conv2d(2 * w if skips else w, w, 1) for w in widths[:-1])
         self.head = nn.Conv2d(width, 12, 3, padding=1)
         nn.init.zeros_(self.head.weight)
@@ -128,7 +138,7 @@ class UNet(nn.Module):
             x = shrink(scales[-1])
         x = self.bottom(x)
         for index in reversed(range(len(scales))):
-            x = _spread(self.grow[index](x))
+            x = self.spread(self.grow[index](x))
             x = self.up[index](self.merge[index](torch.cat([x, scales[index]], 1) if self.skips else x))
         change = _spread(self.head(x))
         return picture + change[..., :height, :width]
@@ -175,9 +185,16 @@ class StyleDiscriminator(nn.Module):
         return torch.stack(logits, 1).unsqueeze(-1)
 
 
-def generator(kind: str, *, size: int, width: int, blocks: int, **options) -> ContextEncoder | UNet:
+def generator(kind: str, *, size: int, width: int, blocks: int, upsampling: str, **options) -> ContextEncoder | UNet:
     """A generator by its name in the parameters, "context_encoder" or "unet"; options as for the two classes."""
-    return ContextEncoder(size, **options) if kind == "context_encoder" else UNet(width, blocks, **options)
+    if kind == "context_encoder":
+        return ContextEncoder(size, **options)
+    return UNet(width, blocks, upsampling=upsampling, **options)
+
+
+def of_one_phase(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights of a UNet that grows by pixel shuffle, for one that interpolates: of a cell's four pixels, the mean."""
+    return {name: value.unflatten(0, (4, -1)).mean(0) if name.startswith("grow.") else value for name, value in weights.items()}
 
 
 def described(about: dict[str, str]) -> ContextEncoder | UNet:
@@ -191,8 +208,9 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
     for name, most in (("size", 1024), ("width", 512), ("blocks", 16)):
         if not 1 <= numbers[name] <= most:
             raise ValueError(f"{name} {about[name][:20]}: expected 1 to {most}")
-    return generator(about["generator"], **numbers, norm=about["norm"], mask_input=switch[about["mask_input"]],
-                     skips=switch[about["skips"]])
+    upsampling = about.get("upsampling", "shuffle")  # the only one there was before files told
+    return generator(about["generator"], **numbers, upsampling=upsampling, norm=about["norm"],
+                     mask_input=switch[about["mask_input"]], skips=switch[about["skips"]])
 
 
 def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch.Tensor | None = None,
@@ -381,6 +399,9 @@ def _spread(x: torch.Tensor) -> torch.Tensor:
     """
     blocks = x.permute(0, 2, 3, 1).unflatten(3, (2, 2, -1)).transpose(2, 3)
     return blocks.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
+
+
+_enlarged = partial(F.interpolate, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 class _Residual(nn.Module):

@@ -59,6 +59,7 @@ class Parameters(BaseModel):
     generator: Literal["context_encoder", "unet"] = Field("unet", description="the original's network, or the study's")
     width: int = Field(32, ge=4, le=512, description="channels of the study's generator at its finest scale")
     blocks: int = Field(1, ge=1, le=16, description="its residual blocks at the finest scale")
+    upsampling: Literal["shuffle", "bilinear"] = Field("shuffle", description="how its features double their scale")
     mask_input: bool = Field(True, description="the generator sees where the hole is")
     skips: bool = Field(True, description="skip connections between encoder and decoder")
     norm: Literal["batch", "group", "none"] = Field("none", description="normalisation inside the generator")

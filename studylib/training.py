@@ -36,7 +36,7 @@ _ASIDE = 600  # seconds that a finished run's checkpoint is kept
 _EXPLODED = 1e6  # a loss that stays beyond; healthy ones stay below 100
 _WON = 500  # updates in which a discriminator errs by less than 1e-6 and its gradient is nil, before it has won for good
 
-_ABOUT = ("generator", "size", "width", "blocks", "mask_input", "skips", "norm", "fill")
+_ABOUT = ("generator", "size", "width", "blocks", "upsampling", "mask_input", "skips", "norm", "fill")
 _CURVES = ("generator", "reconstruction", "discriminator_real", "discriminator_fake")
 
 
@@ -154,7 +154,8 @@ def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | N
     with torch.random.fork_rng():
         torch.manual_seed(asked.seed)
         generator = networks.generator(asked.generator, size=asked.size, width=asked.width, blocks=asked.blocks,
-                                       mask_input=asked.mask_input, skips=asked.skips, norm=asked.norm)
+                                       upsampling=asked.upsampling, norm=asked.norm, mask_input=asked.mask_input,
+                                       skips=asked.skips)
         discriminator = {"none": lambda: None, "patch": lambda: networks.PatchDiscriminator(asked.width),
                          "context_encoder": lambda: networks.ContextDiscriminator(asked.size)}[asked.discriminator]()
         style = networks.StyleDiscriminator() if asked.style_in in ("discriminator", "both") else None
@@ -162,7 +163,7 @@ def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | N
 
 
 def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
-    """The weights that a run starts from.
+    """The weights that a run starts from; those of a network that grows by pixel shuffle also serve one that interpolates.
 
     Raises:
         ParameterError: there is no such file, it holds another generator's weights, or, as the record beside it tells, they
@@ -180,6 +181,8 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
             raise ParameterError(f"start = {asked.start!r}: was trained on other pictures, by the record beside it; expected the "
                                  "same seed, source, subject, artist, style and number of validation pictures as this run's.")
     ours, theirs = build(asked)[0].state_dict(), given.state_dict()
+    if asked.upsampling == "bilinear" and getattr(given, "upsampling", "") == "shuffle":
+        theirs = networks.of_one_phase(theirs)
     if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
         raise ParameterError(f"start = {asked.start!r}: holds the weights of another generator than this run's.")
     return theirs

@@ -157,7 +157,8 @@ def small(**told):
 
 @pytest.mark.parametrize(("told", "sentence"), [
     ({"width": "512"}, "not of the shapes"), ({"width": "1000000000"}, "width 1000000000: expected 1 to 512"),
-    ({"blocks": "1000000"}, "blocks 1000000"), ({"fill": "x"}, "fill 'x'"), ({"width": ""}, "invalid literal")])
+    ({"blocks": "1000000"}, "blocks 1000000"), ({"fill": "x"}, "fill 'x'"),
+    ({"upsampling": "x"}, "upsampling 'x'"), ({"width": ""}, "invalid literal")])
 def test_weights_that_describe_another_network_are_refused(tmp_path, told, sentence):
     (tmp_path / "a.safetensors").write_bytes(save(*small(**told)))
     with pytest.raises(ValueError, match=rf"a\.safetensors: does not hold the weights .*{sentence}"):

@@ -139,11 +139,43 @@ def test_unet_skips_reach_past_the_coarsest_scale(scene, skips):
     assert torch.allclose(one - first, two - second, atol=1e-6) is not skips
 
 
-def test_unet_runs_deterministically_forward_and_backward(deterministic, scene):
+def made_of_nothing(network, period):
+    """How far what a network adds to an even grey hole, far from any border, is from repeating itself after `period` pixels."""
+    with torch.no_grad():
+        change = network(torch.full((1, 3, 512, 512), 0.3), torch.ones(1, 1, 512, 512))[..., 208:304, 208:304] - 0.3
+    moved = max((change - change.roll(period, axis)).abs()[..., period:-period, period:-period].max() for axis in (2, 3))
+    return float(moved / change.std())
+
+
+def test_unet_that_interpolates_paints_no_tile_where_it_knows_nothing():
+    """Neither of 16 pixels, its coarsest cells, as by pixel shuffle, nor of any side beyond its finest blocks of 2x2."""
+    torch.manual_seed(0)
+    shuffled, smooth = (awake(networks.UNet(8, upsampling=kind)).eval() for kind in ("shuffle", "bilinear"))
+    assert made_of_nothing(shuffled, 16) < 1e-5
+    assert made_of_nothing(shuffled, 8) > 0.01
+    assert made_of_nothing(smooth, 2) < 1e-5
+    assert made_of_nothing(smooth, 1) > 0.5
+
+
+def test_weights_of_four_equal_phases_serve_a_unet_that_interpolates():
+    torch.manual_seed(0)
+    shuffled, smooth = (awake(networks.UNet(8, upsampling=kind)).eval() for kind in ("shuffle", "bilinear"))
+    for layer in shuffled.grow:
+        for value in (layer.weight.data, layer.bias.data):
+            value.copy_(value.unflatten(0, (4, -1))[:1].expand(4, *[-1] * value.ndim).flatten(0, 1))
+    smooth.load_state_dict(networks.of_one_phase(shuffled.state_dict()))
+    picture, mask = torch.full((1, 3, 512, 512), 0.3), torch.ones(1, 1, 512, 512)
+    one, other = (network(picture, mask)[..., 208:304, 208:304] for network in (shuffled, smooth))
+    assert torch.allclose(one, other, atol=1e-5)
+    assert one.std() > 1e-3
+
+
+@pytest.mark.parametrize("upsampling", ["shuffle", "bilinear"])
+def test_unet_runs_deterministically_forward_and_backward(deterministic, scene, upsampling):
     gradients = []
     for _ in range(2):
         torch.manual_seed(0)
-        network = awake(networks.UNet(8)).train()
+        network = awake(networks.UNet(8, upsampling=upsampling)).train()
         network(*scene).square().mean().backward()
         gradients.append([weight.grad for weight in network.parameters()])
     assert all(torch.equal(one, two) for one, two in zip(*gradients, strict=True))

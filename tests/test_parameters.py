@@ -99,7 +99,7 @@ def test_arms_with_fewer_pictures_differ_in_nothing_else_and_train_as_long():
         for profile in PROFILES:
             ours, theirs = ({**parameters.read(profile), **own} for own in (fewer, most))
             ours, theirs = (training.planned_updates(parameters.check(asked), asked["train"]) for asked in (ours, theirs))
-            assert ours == pytest.approx(theirs, rel=0.15)
+            assert ours == pytest.approx(theirs, rel=0.01)
 
 
 def test_style_arms_differ_in_where_style_acts_and_how_strongly():

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from studylib import atelier, masks, networks, parameters, records, training
+from studylib import atelier, masks, networks, parameters, records, restoration, training
 
 TINY = {"size": 32, "width": 8, "batch": 4, "max_updates": 4, "discriminator": "none", "lr": 1e-3}
 ADVERSARIES = [{}, {"discriminator": "patch"}, {"style_in": "generator", "style_weight": 0.1},
@@ -397,6 +397,20 @@ def test_a_run_may_start_from_another_s_weights(run, tmp_path):
     halves = {name: value.half().float() for name, value in weights(first).items()}
     assert all(torch.allclose(halves[name], value, atol=1e-6) for name, value in weights(further).items())
     assert not same(weights(further), weights(run(lr=1e-12, ema=0.5)))
+
+
+def test_weights_that_grow_by_pixel_shuffle_may_be_gone_on_from_by_interpolation(run, tmp_path):
+    asked = ask(keep_weights=True, record=str(tmp_path / "first.json"))
+    training.keep_weights(run(), asked)
+    path, told = str(tmp_path / "first.safetensors"), {"upsampling": "bilinear"}
+    ours, theirs = training.start_of(ask(start=path, **told)), training.start_of(ask(start=path))
+    assert same(ours, networks.of_one_phase(theirs))
+    assert run(start=path, **told).generator.upsampling == "bilinear"
+    training.keep_weights(run(**told), ask(**told, keep_weights=True, record=str(tmp_path / "second.json")))
+    second = str(tmp_path / "second.safetensors")
+    assert restoration.load(second)[0].upsampling == "bilinear"
+    with pytest.raises(parameters.ParameterError, match="holds the weights of another generator"):
+        training.start_of(ask(start=second))
 
 
 def test_weights_that_may_have_seen_the_validation_pictures_are_no_start(run, tmp_path):

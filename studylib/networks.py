@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-GRAIN, FAINT = 0.08, 0.04  # standard deviation of the noise that a generator is trained with, and of that it is used with
+GRAIN, FAINT = 0.08, 0.05  # standard deviation of the noise that a generator is trained with, and of that it is used with
 
 
 class ContextEncoder(nn.Module):
@@ -223,8 +223,8 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
         how: "white" (1.0, as the original did), "mean" (of the known pixels of each picture), "pull_push" (weighted
             averages of known pixels, coarse to fine; Gortler et al. 1996), "thin_plate" (the smoothest surface through
             the known pixels, nearly: the biharmonic equation by a few steps of conjugate gradients at each scale) or "grain"
-            (the same under faint noise: of a smooth surface a convolutional network makes one pattern again and again, of
-            noise it can make texture; Karras et al. 2019 add it for that within the network. Narrow holes get next to none).
+            (the same under faint noise, of which a network can make texture where a smooth surface tells it nothing; Karras et
+            al. 2019 add it for that within the network. Narrow holes get next to none).
         given: (N, 1, H, W), 1 where the hole is already filled, as from a smaller scale; it is kept, and grain lies over it, too.
         at: where in a larger picture this one lies, row and column, so that grain goes on from tile to tile.
         noise: which noise "grain" takes, the same for all pictures; training takes another one at each update.
@@ -236,7 +236,7 @@ def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, gi
              at: tuple[int, int] = (0, 0), deviation: float = FAINT, noise: int = 0) -> list[torch.Tensor]:
     """`count` fillings for a trained generator: one and the same, but each of "grain" under noise of its own.
 
-    Half the noise of the training: fills vary less and lie closer to the truth, as with a truncated latent (Brock et al. 2019).
+    Less noise than in training: fills vary less and lie closer to the truth, as with a truncated latent (Brock et al. 2019).
 
     Args:
         deviation: standard deviation of the noise where holes are broad.
@@ -302,14 +302,14 @@ def _breadth(hole: torch.Tensor) -> torch.Tensor:
 
 
 def _grain(height: int, width: int, at: tuple[int, int], number: int) -> torch.Tensor:
-    """(1, 3, height, width) white noise, always the same at a place, and again after 128 pixels."""
-    rows, columns = ((first + torch.arange(side)) % 128 for first, side in zip(at, (height, width), strict=True))
+    """(1, 3, height, width) white noise, always the same at a place, and again after 512 pixels."""
+    rows, columns = ((first + torch.arange(side)) % 512 for first, side in zip(at, (height, width), strict=True))
     return _noise(number)[..., rows[:, None], columns]
 
 
 @lru_cache(maxsize=8)
 def _noise(number: int) -> torch.Tensor:
-    return torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(number))
+    return torch.randn(1, 3, 512, 512, generator=torch.Generator().manual_seed(number))
 
 
 def _pull_push(weighted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

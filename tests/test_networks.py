@@ -277,7 +277,7 @@ def test_grain_is_the_thin_plate_under_faint_noise_where_holes_are_broad():
     assert torch.allclose((over - grain + smooth)[given.expand_as(picture) > 0], torch.zeros(()), atol=1e-6)
 
 
-def test_every_filling_in_use_has_noise_of_its_own_of_half_the_training_s():
+def test_every_filling_in_use_has_fainter_noise_than_the_training_s_and_of_its_own():
     picture, mask = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
     mask[..., 4:60, 4:60] = 1
     smooth = networks.fill_holes(picture, mask, "thin_plate")

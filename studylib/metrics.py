@@ -208,6 +208,27 @@ def one_tile(pictures: torch.Tensor, side: int) -> float:
     return float(cells.mean((0, 2, 3)).var() / cells.var().clamp(min=1e-12))
 
 
+def contrast(pictures: torch.Tensor) -> torch.Tensor:
+    """The standard deviation of pictures' detail, as in `repetition`: (N, C, H, W) -> (N,), in the pictures' unit."""
+    return _detail(pictures.float().mean(1, keepdim=True)).square().mean((1, 2, 3)).sqrt()
+
+
+def checkerboard(pictures: torch.Tensor) -> torch.Tensor:
+    """The share of the variance of pictures' detail, as in `repetition`, that is a checkerboard of single pixels.
+
+    Of white noise it is a quarter: one of the four patterns that a block of 2x2 pixels can hold.
+
+    Args:
+        pictures: (N, C, H, W), an even number of pixels wide and high.
+
+    Returns:
+        (N,).
+    """
+    detail = _detail(pictures.float().mean(1, keepdim=True))
+    boards = F.pixel_unshuffle(detail, 2) * detail.new_tensor([0.25, -0.25, -0.25, 0.25]).view(1, 4, 1, 1)
+    return boards.sum(1).square().mean((1, 2)) / detail.square().mean((1, 2, 3)).clamp(min=1e-12)
+
+
 def _detail(pictures: torch.Tensor) -> torch.Tensor:
     detail = pictures - F.avg_pool2d(pictures, 15, 1, 7, count_include_pad=False)
     return detail - detail.mean((2, 3), keepdim=True)

@@ -47,6 +47,12 @@ def gains(*families):
 
 HISTORY = {"update": [2, 4, 6], "generator": [3.0, 2.0, 1.0], "discriminator_real": [1.0, 1.0, 0.5],
            "discriminator_fake": [0.5, 0.4, 0.3]}
+def kept(pictures):
+    """An arm's record with pictures under one family's masks."""
+    names = ("damaged", "biharmonic", "this model", "truth")
+    return {"a": {"results": {"samples": {"box": dict.fromkeys(names, figures.picture_text(pictures))}}}}
+
+
 DRAWN = {
     "contact sheet": lambda p, m: figures.contact_sheet(p, columns=2),
     "contact sheet of masks with titles": lambda p, m: figures.contact_sheet(m, columns=3, titles=["a", "b", "c"]),
@@ -74,12 +80,8 @@ DRAWN = {
         {"box": {"Telea": 2.0}}),
     "matrix": lambda p, m: figures.matrix({"one mask": {"box": 1.234, "perlin": -2.5}, "all": {"box": 0.1}}, "gain (dB)"),
     "curves": lambda p, m: figures.curves({"plain": [(100, 1.0, 0.5, 1.5), (250, 2.0, 1.5, 2.5)]}, "pictures", "dB", log=True),
-    "close to the holes": lambda p, m: figures.side_by_side(
-        {"a": {"results": {"samples": {"box": dict.fromkeys(("damaged", "biharmonic", "this model", "truth"),
-                                                            figures.picture_text(p))}}}}, "box", close=True),
-    "side by side": lambda p, m: figures.side_by_side(
-        {"a": {"results": {"samples": {"box": dict.fromkeys(("damaged", "biharmonic", "this model", "truth"),
-                                                            figures.picture_text(p))}}}}, "box"),
+    "close to the holes": lambda p, m: figures.side_by_side(kept(p), "box", close=True),
+    "side by side": lambda p, m: figures.side_by_side(kept(p), "box"),
     "samples": lambda p, m: figures.samples(
         {"results": {"samples": {"box": {"truth": figures.picture_text(p)}}}}, "box"),
 }

@@ -171,6 +171,15 @@ def test_what_repeats_is_told_from_what_does_not():
     assert metrics.repetition(torch.full((1, 3, 40, 40), 0.5), 16).item() == pytest.approx(0, abs=1e-3)
 
 
+def test_how_much_of_the_detail_is_a_checkerboard():
+    board = torch.tensor([[1.0, 0.0], [0.0, 1.0]]).repeat(1, 1, 24, 24)
+    noise = torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+    stripes = torch.tensor([[1.0, 0.0]]).repeat(1, 1, 48, 24)
+    assert metrics.checkerboard(board[..., 7:-7, 7:-7].expand(2, 3, -1, -1)).tolist() == pytest.approx([1, 1], abs=0.02)
+    assert metrics.checkerboard(noise).item() == pytest.approx(0.25, abs=0.01)
+    assert metrics.checkerboard(stripes).item() < 0.01
+
+
 def test_a_tile_that_all_pictures_share_is_told_from_tiles_of_their_own():
     tiles = torch.rand(40, 3, 16, 16, generator=torch.Generator().manual_seed(0)).repeat(1, 1, 4, 4)
     assert metrics.one_tile(tiles[:1].expand(40, -1, -1, -1), 16) == pytest.approx(1, abs=0.05)

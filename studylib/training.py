@@ -116,6 +116,7 @@ def mask_folder(asked: Parameters) -> Path | None:
 def training_masks(asked: Parameters, count: int, start: int, device: str) -> torch.Tensor:
     """Masks start .. start + count - 1 of a training: (count, 1, size, size). With `fixed_mask` they are one and the same.
 
+    Families take turns; one that is named twice comes twice as often.
     The fixed mask's hole is between 8 and 9.5 % of the picture unless `train_hole` says otherwise, as the original's.
     """
     hole = tuple(asked.train_hole) or None
@@ -127,7 +128,8 @@ def training_masks(asked: Parameters, count: int, start: int, device: str) -> to
     for index, (family, ratio) in enumerate(kinds):
         own = slice((index - start) % len(kinds), count, len(kinds))
         needed = len(range(*own.indices(count)))
-        out[own] = masks.sample(family, needed, asked.size, seed=seed, hole=ratio, device=device,
+        again = kinds[:index].count((family, ratio)) << 40  # masks of its own for a family that is named again
+        out[own] = masks.sample(family, needed, asked.size, seed=seed + again, hole=ratio, device=device,
                                 folder=mask_folder(asked), start=(start + own.start) // len(kinds))
     return out
 
@@ -139,11 +141,12 @@ def _fixed(asked: Parameters, family: str, seed: int, device: str, hole: tuple[f
 def evaluation_masks(asked: Parameters, family: str, count: int) -> torch.Tensor:
     """The fixed masks that a family is tested with, the same for every run: (count, 1, size, size).
 
-    "training" gives the run's fixed mask, or, without one, fresh masks like those it was trained with; "fixed" the one
-    Perlin mask of seed 0, on which a specialist with that seed is trained.
+    "training" gives the run's fixed mask, or, without one, fresh masks of the families that it was trained with, each as often
+    as the others; "fixed" the one Perlin mask of seed 0, on which a specialist with that seed is trained.
     """
     if family == "training":
-        return training_masks(asked, count, start=1 << 30, device="cpu")
+        once = asked.model_copy(update={"train_masks": list(dict.fromkeys(asked.train_masks))})
+        return training_masks(once, count, start=1 << 30, device="cpu")
     if family == "fixed":
         return _fixed(asked, "perlin", _TRAIN_STREAM, "cpu").expand(count, -1, -1, -1)
     return masks.sample(family, count, asked.size, seed=_TEST_STREAM, folder=mask_folder(asked))
@@ -377,7 +380,7 @@ class _Run:
         if asked.augment == "crop" and (large is None or large.shape != (len(pictures), 3, 2 * asked.size, 2 * asked.size)):
             raise ValueError("augment = 'crop': expected the training pictures at twice the size, too.")
         self.seen, self.known = (part[:32].float() / 127.5 - 1 for part in (validation, pictures))
-        self.seen_masks = training_masks(asked, 32, start=1 << 30, device="cpu")
+        self.seen_masks = evaluation_masks(asked, "training", 32)
         self.planned = planned_updates(asked, len(pictures))
         self.update, self.seconds, self.won = 0, 0.0, 0
         self.order: tuple[int, torch.Tensor] | None = None

@@ -270,6 +270,15 @@ def test_families_take_turns():
         assert torch.equal(mixed[index::3], box)
 
 
+def test_a_family_that_is_named_twice_comes_twice_as_often_with_masks_of_its_own():
+    asked = [ask(train_masks=names) for names in (["box", "cracks"], ["box", "cracks", "cracks"])]
+    once, twice = (training.training_masks(one, 30, 0, "cpu").flatten(1) for one in asked)
+    assert torch.equal(twice[:2], once[:2])
+    assert torch.equal(twice[1::3], once[1::2][:10])
+    assert len(torch.cat([twice[1::3], twice[2::3]]).unique(dim=0)) == 20
+    assert torch.equal(*(training.evaluation_masks(one, "training", 30) for one in asked))  # or runs could not be compared
+
+
 def test_training_holes_are_as_large_as_asked():
     ratio = training.training_masks(ask(train_hole=[0.3, 0.4]), 20, 0, "cpu").mean((1, 2, 3))
     assert ratio.min() > 0.29

@@ -356,7 +356,7 @@ _TRAINED = "03_gan_training/"
 _STYLE = "04_style_loss_ablation/"
 _PUBLISHED = ("published", "published_seed_1", "published_seed_2")
 _OTHER_SEEDS = ("random_masks_seed_1", "random_masks_seed_2")
-_ANY_MASK = ("any_mask_128_longer", "any_mask_128_adversarial")
+_ANY_MASK = ("any_mask_128_longest", "any_mask_128_adversarial")
 LADDER = ("fixed_mask", "random_masks", "ladder_3_mask_input", "ladder_4_skips", "ladder_5_hole_loss", "ladder_6_group_norm",
           "ladder_7_patch_judge", "ladder_8_average", "only_perlin")
 # What each rung of the ladder changes; the first is the published setting.

@@ -215,17 +215,17 @@ def test_c9_style_helps_where_the_distance_falls_and_the_picture_suffers_by_half
     (19, 20, "reproduced"), (17, 16, "refuted"), (19, 16, "not decided"), (19, wavering(18), "not decided")])
 def test_c10_better_than_the_best_classical_method_on_every_unseen_family(circle, cracks, expected):
     record = trained({"training": 10, "box": 10, "circle": circle, "cracks": cracks}, train_masks=["box"])
-    row = verdict("C10", arms(any_mask_128_longer=record, any_mask_128_adversarial=record))
+    row = verdict("C10", arms(any_mask_128_longest=record, any_mask_128_adversarial=record))
     assert row.verdict == expected
     other = trained({"training": 10, "box": 10, "circle": 18, "cracks": 18}, train_masks=["box"])
-    assert verdict("C10", arms(any_mask_128_longer=record, any_mask_128_adversarial=other)).verdict == "not decided"
+    assert verdict("C10", arms(any_mask_128_longest=record, any_mask_128_adversarial=other)).verdict == "not decided"
     assert "against Telea" in row.numbers
     assert "box" not in row.numbers
 
 
 def test_c10_without_an_unseen_family_decides_nothing():
     record = trained({"training": 19, "box": 19}, train_masks=["box"])
-    assert verdict("C10", arms(any_mask_128_longer=record, any_mask_128_adversarial=record)).verdict == "not decided"
+    assert verdict("C10", arms(any_mask_128_longest=record, any_mask_128_adversarial=record)).verdict == "not decided"
 
 
 @pytest.mark.parametrize(("across", "unchanged", "order", "filled", "expected"), [

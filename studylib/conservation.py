@@ -156,11 +156,17 @@ def trial(picture: np.ndarray, hole: np.ndarray, weights: Path | None = None) ->
         picture: (H, W, C) uint8 or uint16; hole: (H, W) bool.
 
     Returns:
-        {method: PSNR in dB over the pixels that only the mirrored hole takes away, one a mirroring}.
+        {method: PSNR in dB over the pixels that only the mirrored hole takes away, one a mirroring that takes and leaves some}.
+
+    Raises:
+        ValueError: no mirroring does.
     """
     found = {name: [] for name in claims.METHODS}
-    for mirrored in (hole[:, ::-1], hole[::-1], hole[::-1, ::-1]):
-        cut = hole | mirrored
+    cuts = [(mirrored, hole | mirrored) for mirrored in (hole[:, ::-1], hole[::-1], hole[::-1, ::-1])]
+    cuts = [(mirrored, cut) for mirrored, cut in cuts if not cut.all() and (cut & ~hole).any()]
+    if not cuts:
+        raise ValueError("the hole and its mirror images are one, or cover the picture; there is nothing to try methods on.")
+    for mirrored, cut in cuts:
         truth, new = picture[cut] / np.iinfo(picture.dtype).max, (mirrored & ~hole)[cut]
         for name, method in claims.METHODS.items():
             filled = restoration.restore(picture, cut, method=method, weights=weights)[0]
@@ -194,18 +200,19 @@ def seams(picture: np.ndarray, hole: np.ndarray, tile: int = 128, weights: Path 
     return {"difference": float(np.abs(tiled - whole).mean()), "across_borders": ratios[0], "elsewhere": ratios[1]}
 
 
-def choose(hole: np.ndarray) -> tuple[str, str]:
-    """The method for a mask, and why: what the study's own numbers say of masks like it.
+def choose(hole: np.ndarray, weights: Path | None = None) -> tuple[str, str]:
+    """The method for a mask, and why: what the record beside the weights, or the study's own, says of masks like it.
 
     Thin holes (nine tenths of their pixels within 3 pixels of the border) are judged by the study's cracks, others by its
     irregular masks of the same hole ratio.
     """
     import cv2
 
+    path = weights.with_suffix(".json") if weights else _RECORD
     try:
-        record = records.read(_RECORD)
+        record = records.read(path)
     except records.RecordError:
-        return "model", "no record of the study's own numbers is at hand"
+        return "model", f"there is no record of how good these weights are ({path.name})"
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)[hole]
     thin = np.mean(depth <= 3) > 0.9
     family = "craquelure" if thin else "irregular"
@@ -250,7 +257,7 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
         say(f"{mask}: has no hole; {painting} comes back unchanged.")
     why = "as asked"
     if method == "auto":
-        method, why = choose(hole) if hole.any() else ("model", "there is no hole")
+        method, why = choose(hole, weights) if hole.any() else ("model", "there is no hole")
         say(f"{painting}: method {method}: {why}")
     variants = (variants or (8 if hole.size <= 20e6 else 4)) if method == "model" else 1
     fills = restoration.restore(scan.colours, hole, method=method, weights=weights, device=device, variants=variants,

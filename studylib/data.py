@@ -66,6 +66,23 @@ class Curation:
         return [by_name[name] for name in (self.train_names if part == "train" else self.validation_names)]
 
 
+def doubled(curation: Curation, **asked) -> torch.Tensor:
+    """A curation's training pictures at twice its size: (N, 3, 2 size, 2 size) uint8, in the same order.
+
+    Args:
+        asked: what `curate` was asked for.
+
+    Raises:
+        DataError: at twice the size other pictures are chosen, as some files are too small for it; also as for `curate`.
+    """
+    size = 2 * asked["size"]
+    large = curate(**{**asked, "size": size})
+    other = [ours for ours, theirs in zip(curation.train_names, large.train_names, strict=True) if ours != theirs]
+    _check(not other, f"augment: 'crop' needs files of {size} pixels or more; for want of that the training pictures would be "
+                      f"others, {', '.join(other[:1])} the first. 'mirror' does without.")
+    return large.train
+
+
 def curate(*, source: str = "atelier", subject: str = "paintings", data_root: str | Path = "data", size: int = 64,
            train: int = 1000, validation: int = 100, seed: int = 0, artist: str = "pierre-auguste-renoir",
            style: str = "Impressionism") -> Curation:

@@ -322,7 +322,7 @@ def _from_folder(draw: Draws, size: int, folder: Path) -> torch.Tensor:
 
 
 def _from_maps(draw: Draws, size: int, folder: Path) -> torch.Tensor:
-    """Cracks of maps drawn from a folder: squares of a third to two thirds of a map's height at any place and angle, flipped.
+    """Cracks of maps drawn from a folder: squares of 0.3 to 0.65 of a map's shorter side at any place and angle, flipped.
 
     The maps' cracks are a hair wide; here they are 1.4 to 3.2 pixels: (N, size, size), positive on a crack.
     """
@@ -332,7 +332,7 @@ def _from_maps(draw: Draws, size: int, folder: Path) -> torch.Tensor:
     number = (which * len(fields)).long()
     for index in number.unique().tolist():
         height, width = fields[index].shape[-2:]
-        reach = 0.3 + 0.35 * scale  # of the height, so that a square at any angle fits
+        reach = (0.3 + 0.35 * scale) * min(1, width / height)  # of the height, so that a square at any angle fits
         room_y, room_x = (1 - reach * math.sqrt(2)).clamp(min=0), (1 - reach * math.sqrt(2) * height / width).clamp(min=0)
         turn = _turn(angle, flip, reach, (2 * right - 1) * room_x, (2 * down - 1) * room_y, height / width)
         chosen = (number == index).nonzero()[:, 0]

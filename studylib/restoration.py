@@ -42,7 +42,7 @@ def inpaint(pictures: torch.Tensor, masks: torch.Tensor, weights: Path | str | N
     """
     _check(pictures, masks)
     generator, fill = load(weights or WEIGHTS, device)
-    holes = masks > 0
+    holes = (masks > 0).to(pictures.device)
     out = pictures.clone()
     together = max(1, _TOGETHER // max(1, pictures.shape[-1] * pictures.shape[-2]))
     for first in range(0, len(pictures), together):

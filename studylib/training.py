@@ -258,6 +258,7 @@ def gradient_map(asked: Parameters, generator: nn.Module, pictures: torch.Tensor
         pictures: (N, 3, size, size) uint8; the first `batch` are looked at.
     """
     device = device_of(asked)
+    generator.eval()  # a generator fresh from a checkpoint is not, and batch normalisation would learn from what it is shown here
     truth = pictures[:asked.batch].to(device).float() / 127.5 - 1
     total = torch.zeros(asked.size, asked.size, device=device)
     for update in range(updates):

@@ -299,6 +299,21 @@ def test_a_trial_scores_every_method_on_losses_like_these(scene, weights):
     assert all(len(values) == 3 and np.isfinite(values).all() for values in scores.values())
 
 
+def test_a_trial_takes_the_mirrorings_that_take_something_and_leave_something(scene, weights):
+    pixels, hole = scene[0], np.zeros_like(scene[1])
+    hole[30:40] = True  # its own mirror image from left to right
+    assert all(len(values) == 2 for values in conservation.trial(pixels, hole, weights=weights).values())
+    hole[40:50] = True
+    with pytest.raises(ValueError, match="mirror images are one"):
+        conservation.trial(pixels, hole, weights=weights)
+
+
+def test_a_method_is_chosen_by_the_record_of_the_weights_that_are_used(scene, tmp_path):
+    ours, theirs = conservation.choose(scene[1]), conservation.choose(scene[1], tmp_path / "own.safetensors")
+    assert "irregularly damaged pictures of the study" in ours[1]
+    assert theirs == ("model", "there is no record of how good these weights are (own.json)")
+
+
 @pytest.mark.parametrize(("options", "sentence"), [
     ({"method": "magic"}, "method 'magic'"), ({"variants": 9}, "variants 9"), ({"method": "ns", "variants": 2}, "variants 2"),
     ({"tile": 8}, "tile 8")])

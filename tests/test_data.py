@@ -206,6 +206,22 @@ def test_large_jpegs_are_the_same_decoded_small(tmp_path):
     assert np.abs(facts["small"].astype(int) - np.asarray(exact)).mean() < 2
 
 
+def test_doubled_gives_the_same_pictures_at_twice_the_size_or_none(tmp_path):
+    gallery(tmp_path, 20)
+    asked = {"source": "wikiart", "data_root": tmp_path, "train": 8, "validation": 4, "size": 32}
+    curation = data.curate(**asked)
+    large = data.doubled(curation, **asked)
+    assert large.shape == (8, 3, 64, 64)
+    assert (torch.nn.functional.avg_pool2d(large.float(), 2) - curation.train.float()).abs().mean() < 8
+    hang(tmp_path, f"{GROUP}_small-1880.png", encoded(canvas(99, 40, 40)))
+    for seed in range(20):  # until the small one is among the first eight
+        curation = data.curate(**asked, seed=seed)
+        if f"{GROUP}_small-1880.png" in curation.train_names:
+            break
+    with pytest.raises(DataError, match=r"augment: 'crop' needs files of 64 pixels or more; .* others, Impress.*\.png the first"):
+        data.doubled(curation, **asked, seed=seed)
+
+
 def test_the_split_is_seeded_disjoint_and_nested(tmp_path):
     gallery(tmp_path, 40)
     small, large = curate(tmp_path, train=8, validation=6), curate(tmp_path, train=30, validation=6)

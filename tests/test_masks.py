@@ -160,6 +160,14 @@ def test_real_cracks_are_thin_and_few(folder):
     assert not deep.any()
 
 
+def test_squares_of_upright_crack_maps_stay_within_them(tmp_path):
+    """Beyond a map nothing is known; what lay there would be taken for a crack, in whole corners."""
+    grey = np.zeros((300, 150), np.uint8)
+    cv2.line(grey, (75, 0), (75, 299), 255, 1)
+    cv2.imwrite(str(tmp_path / "craquelure-0.png"), grey)
+    assert masks.sample("craquelure", 40, 64, seed=0, folder=tmp_path).mean((1, 2, 3)).max() < 0.12
+
+
 def test_white_is_the_hole(tmp_path):
     (tmp_path / "nvidia").mkdir()
     cv2.imwrite(str(tmp_path / "nvidia" / "mostly_hole.png"), np.pad(np.full((90, 90), 255, np.uint8), 5))

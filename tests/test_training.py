@@ -397,6 +397,16 @@ def test_weights_of_the_same_profile_may_be_named(run, tmp_path):
     assert same(training.start_of(ask(start=path)), training.start_of(ask(start=path.format(profile="notebook"))))
 
 
+def test_the_map_of_gradients_teaches_a_generator_nothing(pictures):
+    """One fresh from a finished checkpoint is in training mode, in which batch normalisation learns from all it is shown."""
+    asked = ask(generator="context_encoder", norm="batch", size=64)
+    shown = torch.nn.functional.interpolate(pictures.float(), 64).byte()
+    generator = training.build(asked)[0].train()
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    training.gradient_map(asked, generator, shown, updates=2)
+    assert same(before, generator.state_dict())
+
+
 def test_a_run_may_start_from_another_s_weights(run, tmp_path):
     asked = {"keep_weights": True, "record": str(tmp_path / "first.json")}
     first = run(**asked)

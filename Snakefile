@@ -46,10 +46,17 @@ def others(wildcards):
     return [file for file in files if not config.get("make_do") or Path(file).exists()]
 
 
+def begun_from(notebook, experiment):
+    """The weights that a run starts from, those of another run; none: nothing."""
+    return parameters.read(f"params/{notebook}/{experiment}.yaml").get("start", "").replace("{profile}", PROFILE)
+
+
+STARTS = {begun_from(*name) for name in EXPERIMENTS} - {""}
+
+
 def start(wildcards):
-    """The record of the run whose weights this one starts from; the weights lie beside it."""
-    weights = parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("start")
-    return [str(Path(weights.replace("{profile}", PROFILE)).with_suffix(".json"))] if weights else []
+    weights = begun_from(wildcards.notebook, wildcards.experiment)
+    return [weights] if weights else []
 
 
 def cores(wildcards):
@@ -71,7 +78,7 @@ rule experiment:
         records=others,
         start=start,
     output:
-        FOLDER + "/{notebook}/{experiment}.json",
+        record=FOLDER + "/{notebook}/{experiment}.json",
     log:
         notebook=FOLDER + "/{notebook}/{experiment}.ipynb",
     threads: cores
@@ -82,6 +89,18 @@ rule experiment:
     shell:
         # One thread a run, if it does not ask for more: two runs then use two cores, and their numbers do not depend on each other.
         "export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}; "
-        "said=$({PYTHON} -m studylib.kernels {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output} "
+        "said=$({PYTHON} -m studylib.kernels {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output.record} "
         "--no-progress-bar --kernel python3 2>&1) "
         "|| {{ echo \"{wildcards.notebook}/{wildcards.experiment} failed: ${{said##*$'\\n'}}\" >&2; exit 1; }}"
+
+
+# A run that another starts from is made again where its weights are wanted and not there: a repository does not keep them all.
+use rule experiment as beginning with:
+    output:
+        record=FOLDER + "/{notebook}/{experiment}.json",
+        weights=FOLDER + "/{notebook}/{experiment}.safetensors",
+    wildcard_constraints:
+        experiment="|".join(Path(weights).stem for weights in sorted(STARTS)) or "(?!)",
+
+
+ruleorder: beginning > experiment

@@ -326,7 +326,7 @@ def _any_mask(*models: dict) -> tuple[str, str]:
     judged = [_unseen(record) for record in models]
     sides = {side for side, _ in judged}
     said = "; ".join(f"{name}: {said}" for name, (_, said) in zip(("PSNR loss", "PSNR + VGG + GAN"), judged, strict=True))
-    return sides.pop() if len(sides) == 1 else "not decided", f"families never trained on, {said}"
+    return sides.pop() if len(sides) == 1 else "not decided", f"one seed; families never trained on, {said}"
 
 
 def _unseen(record: dict) -> tuple[str, str]:

@@ -27,17 +27,20 @@ COLOURS = {"mean colour": "#999999", "Telea": "#E69F00", "Navier-Stokes": "#56B4
 _MORE = ("#0072B2", "#CC79A7", "#8C564B", "#000000", "#7F7F00", "#F0E442")
 
 
-def style() -> None:
-    """Set matplotlib up for the study's notebooks: sizes that are legible at a column's width, quiet axes."""
+def style(dpi: int = 54) -> None:
+    """Set matplotlib up for the study's notebooks: sizes that are legible at a column's width, quiet axes.
+
+    dpi: of figures that hold pictures; others have 90.
+    """
     plt.rcParams.update({
         "figure.dpi": 90, "savefig.dpi": 90, "figure.figsize": (7.2, 3.2), "figure.constrained_layout.use": True,
         "font.size": 10, "axes.titlesize": 10.5, "axes.labelsize": 10, "legend.fontsize": 9, "legend.frameon": False,
         "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True,
         "grid.color": "#E4E4E4", "grid.linewidth": 0.7, "image.interpolation": "antialiased"})
-    _lean_outputs()
+    _lean_outputs(dpi)
 
 
-def _lean_outputs() -> None:
+def _lean_outputs(dpi: int) -> None:
     """In a notebook, figures that hold pictures are kept as JPEG, all others as PNG of few colours: a tenth of the size."""
     try:
         from IPython import get_ipython
@@ -49,7 +52,7 @@ def _lean_outputs() -> None:
     shell.run_line_magic("matplotlib", "inline")
 
     def pictures(figure: Figure) -> bytes | None:
-        return _jpeg(figure, 54, 46) if _holds_pictures(figure) else None
+        return _jpeg(figure, dpi, 46) if _holds_pictures(figure) else None
 
     formatters = shell.display_formatter.formatters
     formatters["image/jpeg"].for_type(Figure, pictures)
@@ -63,10 +66,10 @@ def _jpeg(figure: Figure, dpi: int, quality: int) -> bytes:
 
 
 def _png(figure: Figure) -> bytes:
-    """A figure as PNG with a palette of 32 colours, spread over those that it has; with a map in it of 128."""
+    """A figure as PNG with a palette of 32 colours, spread over those that it has; with a map in it of 256."""
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
-    colours = 128 if any(axis.images for axis in figure.axes) else 32
+    colours = 256 if any(axis.images for axis in figure.axes) else 32
     Image.open(drawn).convert("RGB").quantize(colours, Image.Quantize.MAXCOVERAGE).save(packed, "PNG", optimize=True)
     return packed.getvalue()
 
@@ -129,23 +132,35 @@ def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float =
 
 
 def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, float]], title: str = "") -> Figure:
-    """Left: the generator's and the discriminator's losses against updates; right: validation quality."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.1), width_ratios=(3, 2), layout="constrained")
-    names = {"generator": ("generator", "#D55E00"), "adversarial": ("adversarial term", "#009E73"),
-             "discriminator_real": ("discriminator on real", "#0072B2"),
+    """Losses against updates, and right of them validation quality, on an axis of half a decibel at least.
+
+    Where the adversarial term is told apart, which may be below 0, the generator's own losses have a panel to themselves.
+    """
+    names = {"generator": ("generator", "#D55E00"), "reconstruction": ("reconstruction", "#8C564B"),
+             "adversarial": ("adversarial term", "#009E73"), "discriminator_real": ("discriminator on real", "#0072B2"),
              "discriminator_fake": ("discriminator on fake", "#56B4E9")}
-    for key, (label, shade) in names.items():
-        if any(history.get(key, [])):
-            left.plot(history["update"], history[key], label=label, color=shade, linewidth=1.3)
-    left.set(xlabel="updates", ylabel="loss", title=title or "losses")
-    means = [np.mean(np.abs(history[key])) for key in names if any(history.get(key, []))]
-    if max(means) > 30 * min(means) and min(min(history[key]) for key in names if any(history.get(key, []))) > 0:
-        left.set(yscale="log", ylabel="loss (log scale)")
-    figure.legend(loc="outside lower left", ncols=4)
-    right.plot(*zip(*validation, strict=True), color="#D55E00", marker="o", markersize=3)
-    right.set(xlabel="updates", ylabel="hole PSNR (dB)", title="validation")
-    for axis in (left, right):
-        axis.locator_params(axis="x", nbins=5)  # else five-digit labels run into each other
+    names = {key: name for key, name in names.items() if any(history.get(key, []))}
+    own = [key for key in ("generator", "reconstruction") if key in names]
+    apart = "adversarial" in names
+    panels = [own, [key for key in names if key not in own]] if apart else [[key for key in names if key != "reconstruction"]]
+    ratios = (*[3] * len(panels), 2)
+    figure, axes = plt.subplots(1, len(ratios), figsize=(7.2, 3.1), width_ratios=ratios, layout="constrained")
+    for axis, keys in zip(axes, panels, strict=False):
+        for key in keys:
+            axis.plot(history["update"], history[key], label=names[key][0], color=names[key][1], linewidth=1.3)
+        axis.set(xlabel="updates", ylabel="loss")
+        means = [np.mean(np.abs(history[key])) for key in keys]
+        if max(means) > 30 * min(means) and min(min(history[key]) for key in keys) > 0:
+            axis.set(yscale="log", ylabel="loss (log scale)")
+    axes[0].set_title(title or "losses")
+    figure.legend(loc="outside lower left", ncols=3 if apart else 4)
+    axes[-1].plot(*zip(*validation, strict=True), color="#D55E00", marker="o", markersize=3)
+    axes[-1].set(xlabel="updates", ylabel="hole PSNR (dB)", title="validation")
+    low, high = axes[-1].get_ylim()
+    least = max(0.0, 0.25 - (high - low) / 2)
+    axes[-1].set_ylim(low - least, high + least)
+    for axis in axes:
+        axis.locator_params(axis="x", nbins=3 if apart else 5)  # else five-digit labels run into each other
     return figure
 
 
@@ -207,13 +222,13 @@ def kept_samples(columns: dict[str, torch.Tensor], count: int = 3) -> dict[str, 
     return {name: picture_text(columns[name][:count]) for name in main}
 
 
-def samples(record: dict | None, family: str) -> Figure | None:
-    """The pictures that a record keeps, under the masks of a family."""
+def samples(record: dict | None, family: str, name: str = "this model") -> Figure | None:
+    """The pictures that a record keeps, under the masks of a family; its model goes by a name."""
     if record is None or family not in record["results"]["samples"]:
         print(f"No record with pictures under the masks of {family}.")
         return None
     kept = record["results"]["samples"][family]
-    return comparison({name: picture_from_text(text) for name, text in kept.items()})
+    return comparison({name if key == "this model" else key: picture_from_text(text) for key, text in kept.items()})
 
 
 def side_by_side(records_of: dict[str, dict], family: str, *, close: bool = False) -> Figure | None:
@@ -260,7 +275,8 @@ def gains(panels: dict[str, dict[str, dict[str, tuple]]], label: str = "hole PSN
     for axis in axes[0, 1:]:
         axis.set_xlim(ends.min(), ends.max())
     axes[0, 0].set_yticks([-index for index in range(len(families))], families)
-    figure.supxlabel(f"gain in {label} over the best method without training", fontsize=10)
+    gained = "less LPIPS than" if label == "LPIPS" else f"gain in {label} over"
+    figure.supxlabel(f"{gained} the best classical method; right is better", fontsize=10)
     figure.legend(loc="outside upper left", ncols=2)
     return figure
 
@@ -305,8 +321,15 @@ def waterfall(rungs: dict[str, dict[str, list[float]]], marks: dict[str, dict[st
     return figure
 
 
-def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -> Figure | None:
-    """A heat map with its numbers, rows and columns by name; blue is above 0, red below; a missing cell stays white."""
+def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2, *, rows_are: str = "", columns_are: str = "",
+           framed: set[tuple[str, str]] = frozenset()) -> Figure | None:
+    """A heat map with its numbers, rows and columns by name; blue is above 0, red below; a missing cell stays white.
+
+    Args:
+        cells: {row: {column: value}}.
+        rows_are, columns_are: titles of the axes.
+        framed: (row, column) of cells to be framed.
+    """
     if not cells:
         print("No arm has been run.")
         return None
@@ -321,9 +344,12 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -
         if np.isfinite(value):
             axis.text(column, row, f"{value:+.2f}", ha="center", va="center", fontsize=8.5,
                       color="white" if abs(value) > 0.62 * reach else "black")
+        if (rows[row], columns[column]) in framed:
+            axis.add_patch(plt.Rectangle((column - 0.49, row - 0.48), 0.98, 0.96, fill=False, edgecolor="black", linewidth=1.2))
     turned = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if len(columns) * max(map(len, columns)) > 54 else {}
     axis.set_xticks(range(len(columns)), columns, **turned)
     axis.set_yticks(range(len(rows)), rows)
+    axis.set(xlabel=columns_are, ylabel=rows_are)
     axis.grid(False)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
@@ -332,8 +358,8 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2) -
 
 
 def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: str, ylabel: str, *,
-           log: bool = False) -> Figure | None:
-    """Named lines of (x, mean, low, high) with their intervals; on a logarithmic axis a little apart."""
+           log: bool = False, breaks: tuple[float, ...] = ()) -> Figure | None:
+    """Named lines of (x, mean, low, high) with their intervals, on a logarithmic axis a little apart; breaks: of the x axis."""
     if not lines:
         print("No arm has been run.")
         return None
@@ -342,7 +368,10 @@ def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: st
         x, mean, low, high = np.array(points, dtype=float).T
         shade = [colour("this model"), *_MORE][place % 7]
         x = x * 1.02**place if log else x
-        axis.errorbar(x, mean, yerr=[mean - low, high - mean], marker="o", markersize=4, color=shade, label=name, elinewidth=1.6)
+        spread = [mean - low, high - mean] if (low < high).any() else None
+        axis.errorbar(x, mean, yerr=spread, marker="o", markersize=4, color=shade, label=name, elinewidth=1.6)
+    for place in breaks:
+        axis.axvline(place, color="#555555", linewidth=1, linestyle=":")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         axis.set_xscale("log")

@@ -359,7 +359,7 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2, *
 
 def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: str, ylabel: str, *,
            log: bool = False, breaks: tuple[float, ...] = ()) -> Figure | None:
-    """Named lines of (x, mean, low, high) with their intervals, on a logarithmic axis a little apart; breaks: of the x axis."""
+    """Named lines of (x, mean, low, high) with their intervals, on a logarithmic axis a little apart; dotted lines at breaks."""
     if not lines:
         print("No arm has been run.")
         return None

@@ -371,7 +371,7 @@ def _restored(record: dict) -> tuple[str, str]:
 
 _TRAINED = "03_gan_training/"
 _STYLE = "04_style_loss_ablation/"
-PUBLISHED = ("published", "published_seed_1", "published_seed_2")
+PUBLISHED = ("published", *(f"published_seed_{seed}" for seed in (1, 2, 3, 4)))
 OTHER_SEEDS = ("random_masks_seed_1", "random_masks_seed_2")
 _ANY_MASK = ("any_mask_128_longest", "any_mask_128_adversarial")
 LADDER = ("fixed_mask", "random_masks", "ladder_3_mask_input", "ladder_4_skips", "ladder_5_hole_loss", "ladder_6_group_norm",

@@ -86,6 +86,13 @@ def test_arms_that_are_compared_differ_in_one_line(one, other, key):
             if first.get(name) != second.get(name) and name != "keep_pictures"] == [key]
 
 
+def test_the_last_seeds_of_the_published_setting_differ_in_what_is_tested_too_and_in_nothing_else():
+    first = parameters.read(PARAMS / "03_gan_training" / "published.yaml")
+    for seed in (3, 4):
+        other = parameters.read(PARAMS / "03_gan_training" / f"published_seed_{seed}.yaml")
+        assert {**first, "seed": seed, "test_masks": ["circle"]} == {**other, "keep_pictures": first["keep_pictures"]}
+
+
 def test_muon_and_adam_are_compared_with_nothing_else_changed():
     adam, muon = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in ("any_mask_plain", "any_mask_muon"))
     assert muon == {**adam, "optimiser": "muon", "lr": 10 * adam["lr"]}

@@ -131,11 +131,14 @@ def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float =
     return figure
 
 
-def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, float]], title: str = "") -> Figure:
+def loss_curves(history: dict[str, list[float]], validation: list[tuple[int, float]], title: str = "") -> Figure | None:
     """Losses against updates, and right of them validation quality, on an axis of half a decibel at least.
 
     Where the adversarial term is told apart, which may be below 0, the generator's own losses have a panel to themselves.
     """
+    if not validation:
+        print("Nothing was trained.")
+        return None
     names = {"generator": ("generator", "#D55E00"), "reconstruction": ("reconstruction", "#8C564B"),
              "adversarial": ("adversarial term", "#009E73"), "discriminator_real": ("discriminator on real", "#0072B2"),
              "discriminator_fake": ("discriminator on fake", "#56B4E9")}

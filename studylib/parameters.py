@@ -76,7 +76,7 @@ class Parameters(BaseModel):
     style_weight: float = Field(0.0, ge=0, le=1e6, description="weight of the style loss in the generator")
     style_in: Literal["none", "generator", "discriminator", "both"] = Field("none", description="where style acts")
 
-    epochs: int = Field(200, ge=1, le=1_000_000, description="passes over the training pictures")
+    epochs: int = Field(200, ge=0, le=1_000_000, description="passes over the training pictures; 0: untrained")
     updates: Literal["batch", "epoch"] = Field("batch", description="one update a batch, or one an epoch as published")
     max_updates: int = Field(0, ge=0, le=10_000_000, description="cap on the number of updates; 0: none")
     effort: float = Field(1.0, gt=0, le=100, description="this run's length relative to epochs and cap")

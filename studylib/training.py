@@ -63,7 +63,7 @@ class Trained:
 
     def curves(self, points: int = 100) -> dict[str, list[float]]:
         """The loss curves as means over at most `points` windows of updates; "update" holds each window's last update."""
-        window = -(-self.updates // points)
+        window = max(1, -(-self.updates // points))
         ends = range(window, self.updates + 1, window)
         thin = {name: [round(sum(curve[end - window:end]) / window, 5) for end in ends] for name, curve in self.history.items()}
         return {"update": list(ends), **thin}
@@ -101,6 +101,8 @@ def batches(asked: Parameters, pictures: int) -> int:
 
 def planned_updates(asked: Parameters, pictures: int) -> int:
     """Number of optimiser updates of a run: epochs times updates an epoch, capped, times effort, within the limit."""
+    if not asked.epochs:
+        return 0
     planned = asked.epochs * (1 if asked.updates == "epoch" else batches(asked, pictures))
     if asked.max_updates:
         planned = min(planned, asked.max_updates)

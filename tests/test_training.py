@@ -310,6 +310,15 @@ def test_fresh_masks_are_fresh_in_every_update(run, seen):
     assert len(holes.flatten(1).unique(dim=0)) == len(holes)
 
 
+def test_without_an_epoch_the_network_stays_as_it_starts(run, seen, pictures):
+    given = run(epochs=0)
+    assert (given.updates, given.validation, given.curves()["generator"], seen) == (0, [], [], [])
+    truth = pictures[:2].float() / 127.5 - 1
+    hole = (torch.arange(truth.shape[-1]) > 8).float().expand(2, 1, *truth.shape[-2:])
+    start = training.build(ask(epochs=0))[0]
+    assert torch.equal(given.inpaint(truth, hole), networks.inpainter(start, given.fill)(truth, hole))
+
+
 def test_an_epoch_sees_every_picture_once(run, seen, pictures):
     run(epochs=2, max_updates=0)
     assert [len(batch) for batch, _ in seen] == [4, 4, 2] * 2
@@ -446,7 +455,8 @@ def test_weights_that_may_have_seen_the_validation_pictures_are_no_start(run, tm
     ({"epochs": 3}, 10, 9), ({"epochs": 3}, 8, 6), ({"epochs": 3}, 1, 3), ({"epochs": 3, "updates": "epoch"}, 10, 3),
     ({"epochs": 200, "max_updates": 50}, 10, 50), ({"epochs": 2, "max_updates": 50}, 10, 6),
     ({"epochs": 200, "max_updates": 50, "effort": 4.0}, 10, 200), ({"epochs": 2, "effort": 0.5}, 10, 3),
-    ({"epochs": 1, "effort": 0.01}, 10, 1), ({"epochs": 200, "effort": 9.0, "limit_updates": 12}, 10, 12)])
+    ({"epochs": 0, "effort": 4.0}, 10, 0), ({"epochs": 1, "effort": 0.01}, 10, 1),
+    ({"epochs": 200, "effort": 9.0, "limit_updates": 12}, 10, 12)])
 def test_planned_updates(asked, count, updates):
     assert training.planned_updates(ask(**{"max_updates": 0, **asked}), count) == updates
 

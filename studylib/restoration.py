@@ -41,7 +41,7 @@ def inpaint(pictures: torch.Tensor, masks: torch.Tensor, weights: Path | str | N
         FileNotFoundError: there is no such file of weights.
     """
     _check(pictures, masks)
-    generator, fill = load(weights or WEIGHTS, device)
+    generator, fill = _of_any_size(weights, device)
     holes = (masks > 0).to(pictures.device)
     out = pictures.clone()
     together = max(1, _TOGETHER // max(1, pictures.shape[-1] * pictures.shape[-2]))
@@ -174,7 +174,7 @@ def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
     """(picture (H, W, 3) in [0, 1], hole, what of it is still unknown, variants, its place) -> (variants, H, W, 3)."""
     if method != "model":
         return partial(_classical, method)
-    generator, how = load(weights or WEIGHTS, device)
+    generator, how = _of_any_size(weights, device)
 
     @torch.no_grad()
     def paint(picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int, at: tuple[int, int]) -> np.ndarray:
@@ -220,6 +220,13 @@ def load(weights: Path | str, device: str = "cpu") -> tuple[nn.Module, str]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file of weights; a training with `keep_weights: true` writes one.")
     return _load(path.resolve(), path.stat().st_mtime_ns, device)
+
+
+def _of_any_size(weights: Path | str | None, device: str) -> tuple[nn.Module, str]:
+    generator, fill = load(weights or WEIGHTS, device)
+    if not isinstance(generator, networks.UNet):
+        raise ValueError(f"{weights}: holds a context encoder, which fills pictures of one size only; expected a `unet`.")
+    return generator, fill
 
 
 def digest(state: dict[str, torch.Tensor], about: dict[str, str]) -> str:

@@ -118,6 +118,15 @@ def test_weights_that_changed_are_refused_by_the_digest_they_hold(copied, place)
         restoration.load(copied)
 
 
+def test_weights_of_a_network_for_one_size_are_refused(monkeypatch):
+    with torch.device("meta"):
+        network = networks.ContextEncoder(64)
+    monkeypatch.setattr(restoration, "load", lambda weights, device: (network, "white"))
+    picture, hole = torch.rand(1, 3, 70, 64), (torch.arange(64) > 9).float().expand(1, 1, 70, 64)
+    with pytest.raises(ValueError, match=r"published\.safetensors: holds a context encoder, which fills pictures of one size"):
+        restoration.inpaint(picture, hole, "published.safetensors")
+
+
 def test_what_is_said_about_weights_is_checked_too(copied):
     copied.write_bytes(copied.read_bytes().replace(b'"fill":"mean"', b'"fill":"pull"').replace(b"thin_plate", b"pull_push "))
     with pytest.raises(ValueError, match=r"small\.safetensors: (is not as it was written|does not hold)"):

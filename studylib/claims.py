@@ -420,7 +420,7 @@ _TRAINED = "03_gan_training/"
 _STYLE = "04_style_loss_ablation/"
 PUBLISHED = ("published", *(f"published_seed_{seed}" for seed in (1, 2, 3, 4)))
 OTHER_SEEDS = ("random_masks_seed_1", "random_masks_seed_2")
-_WHITE_SEEDS = ("ladder_8_seed_1", "ladder_8_seed_2")
+WHITE_SEEDS = ("ladder_8_seed_1", "ladder_8_seed_2")
 _ANY_MASK = ("any_mask_128_longest", "any_mask_128_adversarial")
 LADDER = ("fixed_mask", "random_masks", "ladder_3_mask_input", "ladder_4_skips", "ladder_5_hole_loss", "ladder_6_group_norm",
           "ladder_7_patch_judge", "ladder_8_average", "only_perlin")
@@ -435,7 +435,7 @@ _RULES = {
     "C3": ("trained on one Perlin mask, it learns to fill that mask (Figure 1)",
            [_TRAINED + arm for arm in PUBLISHED], _learns_its_mask),
     "C4": ("random masks cannot be learned",
-           [_TRAINED + arm for arm in (*LADDER, *OTHER_SEEDS, *_WHITE_SEEDS, "any_mask", "untrained")], _random_masks),
+           [_TRAINED + arm for arm in (*LADDER, *OTHER_SEEDS, *WHITE_SEEDS, "any_mask", "untrained")], _random_masks),
     "C5": ("trained on one Perlin mask, it fails on a circle (Figure 2)",
            [_TRAINED + arm for arm in PUBLISHED], _fails_on_circle),
     "C6": ("perhaps there is too little data",

@@ -255,6 +255,8 @@ def side_by_side(records_of: dict[str, dict], family: str, *, close: bool = Fals
 def gains(panels: dict[str, dict[str, dict[str, tuple]]], label: str = "hole PSNR (dB)") -> Figure | None:
     """Gains over the best classical method by mask family, an arm a colour, with intervals (intervals.against_best).
 
+    What was not trained is grey.
+
     Args:
         panels: {panel: {arm: gains}}; all panels but the first share one scale.
     """
@@ -271,7 +273,7 @@ def gains(panels: dict[str, dict[str, dict[str, tuple]]], label: str = "hole PSN
             rows = [-index + (len(arms) / 2 - place - 0.5) * 0.5 / most for index, f in enumerate(families) if f in by_family]
             mean, low, high = np.array([by_family[f][1:] for f in families if f in by_family]).T
             axis.errorbar(mean, rows, xerr=[mean - low, high - mean], fmt="o", markersize=4, linewidth=1.6, label=name,
-                          color=next(shades))
+                          color="#888888" if name.startswith("untrained") else next(shades))
         axis.axvline(0, color="#555555", linewidth=1)
         axis.set_title(title)
     ends = np.array([axis.get_xlim() for axis in axes[0, 1:]])

@@ -351,7 +351,7 @@ def _judged(path: Path) -> None:
     shutil.copy(path, path.parent / "03_gan_training")
     (made,) = claims.load(path.parent).values()
     claims.verdicts({name: made for _, needs, _ in claims._RULES.values() for name in needs}, "laptop")
-    claims.gain_table(made)
+    claims.gain_table(made, made)
     claims.in_buckets(made, ((0.0, 1.0),))
     claims.over_families(made)
     intervals.against_best(made["results"]["metrics"], "this model", ["Telea", "mean colour"])

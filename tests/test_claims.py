@@ -207,7 +207,7 @@ def test_c8_longer_must_help_both(published, ours, expected):
 @pytest.mark.parametrize(("moves", "expected"), [(0.9, "reproduced"), (1.1, "not decided")])
 def test_c8_the_published_setting_must_gain_more_than_its_seeds_move_by(moves, expected):
     found = four_times_as_long(17, 19)
-    for seed, ends in enumerate(((0, 5, 10, 10), (0, 5, 10, 10 + 5 * moves), *[(0, 5, 10, 10)] * 3)):  # at first it climbs
+    for seed, ends in enumerate(((10, 10), (10, 10 + 5 * moves), *[(10, 10)] * 3)):
         found["03_gan_training/" + claims.PUBLISHED[seed]]["results"]["validation"] = list(enumerate(ends))
     row = verdict("C8", found)
     assert row.verdict == expected

@@ -71,7 +71,7 @@ PAIRS = [
     ("ladder_6_group_norm", "ladder_7_patch_judge", "discriminator"), ("published", "published_longer", "effort"),
     ("published", "published_seed_1", "seed"), ("random_masks", "random_masks_seed_2", "seed"),
     ("any_mask", "any_mask_plain", "discriminator"), ("any_mask", "longer", "effort"), ("any_mask", "any_mask_seed_1", "seed"),
-    ("any_mask", "any_mask_seed_2", "seed"), ("any_mask", "untrained", "epochs"),
+    ("any_mask", "any_mask_seed_2", "seed"), ("any_mask", "untrained", "epochs"), ("any_mask_128", "untrained_128", "epochs"),
     ("any_mask", "every_family", "train_masks"), ("any_mask", "only_box", "train_masks"),
     ("any_mask", "only_perlin", "train_masks"), ("any_mask", "only_strokes", "train_masks"),
     ("any_mask", "only_irregular", "train_masks"), ("only_perlin", "only_fixed", "fixed_mask"),
@@ -84,7 +84,7 @@ def test_arms_that_are_compared_differ_in_one_line(one, other, key):
     """What is kept for the write-up beside the numbers changes none of them."""
     first, second = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in (one, other))
     assert [name for name in first.keys() | second.keys()
-            if first.get(name) != second.get(name) and name != "keep_pictures"] == [key]
+            if first.get(name) != second.get(name) and name not in ("keep_pictures", "keep_weights")] == [key]
 
 
 @pytest.mark.parametrize(("one", "other", "seed", "tested"), [

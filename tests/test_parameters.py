@@ -76,7 +76,8 @@ PAIRS = [
     ("any_mask", "only_perlin", "train_masks"), ("any_mask", "only_strokes", "train_masks"),
     ("any_mask", "only_irregular", "train_masks"), ("only_perlin", "only_fixed", "fixed_mask"),
     ("any_mask", "plain_1000", "augment"), ("any_mask", "diff_1000", "diff_augment"), ("pictures_100", "plain_100", "augment"),
-    ("pictures_100", "diff_100", "diff_augment"), ("one_artist", "mixture", "subject")]
+    ("pictures_100", "diff_100", "diff_augment"), ("one_artist", "mixture", "subject"),
+    ("pictures_500", "pictures_500_seed_1", "seed"), ("pictures_500", "pictures_500_seed_2", "seed")]
 
 
 @pytest.mark.parametrize(("one", "other", "key"), PAIRS)
@@ -89,7 +90,9 @@ def test_arms_that_are_compared_differ_in_one_line(one, other, key):
 
 @pytest.mark.parametrize(("one", "other", "seed", "tested"), [
     ("published", "published_seed_3", 3, "circle"), ("published", "published_seed_4", 4, "circle"),
-    ("ladder_8_average", "ladder_8_seed_1", 1, "perlin"), ("ladder_8_average", "ladder_8_seed_2", 2, "perlin")])
+    ("ladder_8_average", "ladder_8_seed_1", 1, "perlin"), ("ladder_8_average", "ladder_8_seed_2", 2, "perlin"),
+    ("mixture", "mixture_seed_1", 1, "perlin"), ("mixture", "mixture_seed_2", 2, "perlin"),
+    ("one_artist", "one_artist_seed_1", 1, "perlin"), ("one_artist", "one_artist_seed_2", 2, "perlin")])
 def test_other_seeds_may_be_tested_on_less_and_differ_in_nothing_else(one, other, seed, tested):
     first, second = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in (one, other))
     first.pop("keep_pictures", None)

@@ -450,7 +450,7 @@ _RULES = {
     "C1": ("Renoir's Impressionist works are the largest group of one artist in one style",
            ["01_data_curation/curation"], _largest_group),
     "C2": ("art across artists, styles and media trains worse",
-           [_TRAINED + arm for arm in ("untrained", *_seeds("one_artist"), *_seeds("mixture"))], _mixture),
+           [_TRAINED + arm for arm in ("untrained", *_seeds("one_artist", 4), *_seeds("mixture", 4))], _mixture),
     "C3": ("trained on one Perlin mask, it learns to fill that mask (Figure 1)",
            [_TRAINED + arm for arm in PUBLISHED], _learns_its_mask),
     "C4": ("random masks cannot be learned",

@@ -92,8 +92,7 @@ def test_arms_that_are_compared_differ_in_one_line(one, other, key):
 @pytest.mark.parametrize(("one", "other", "seed", "tested"), [
     ("published", "published_seed_3", 3, "circle"), ("published", "published_seed_4", 4, "circle"),
     ("ladder_8_average", "ladder_8_seed_1", 1, "perlin"), ("ladder_8_average", "ladder_8_seed_2", 2, "perlin"),
-    ("mixture", "mixture_seed_1", 1, "perlin"), ("mixture", "mixture_seed_2", 2, "perlin"),
-    ("one_artist", "one_artist_seed_1", 1, "perlin"), ("one_artist", "one_artist_seed_2", 2, "perlin")])
+    *((arm, f"{arm}_seed_{seed}", seed, "perlin") for arm in ("mixture", "one_artist") for seed in range(1, 5))])
 def test_other_seeds_may_be_tested_on_less_and_differ_in_nothing_else(one, other, seed, tested):
     first, second = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in (one, other))
     first.pop("keep_pictures", None)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the write-up draws from records and waits for no tensor lib
 # Okabe and Ito's palette, told apart by colour-blind readers too.
 COLOURS = {"mean colour": "#999999", "Telea": "#E69F00", "Navier-Stokes": "#56B4E9", "biharmonic": "#009E73",
            "this model": "#D55E00"}
-_MORE = ("#0072B2", "#CC79A7", "#8C564B", "#000000", "#7F7F00", "#F0E442")
+_MORE = ("#0072B2", "#CC79A7", "#8C564B", "#000000", "#7F7F00", "#5E3C99")
 
 
 def style(dpi: int = 54) -> None:
@@ -66,10 +66,10 @@ def _jpeg(figure: Figure, dpi: int, quality: int) -> bytes:
 
 
 def _png(figure: Figure) -> bytes:
-    """A figure as PNG with a palette of 32 colours, spread over those that it has; with a map in it of 256."""
+    """A figure as PNG with a palette of 64 colours, spread over those that it has; with a map in it of 256."""
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png")
-    colours = 256 if any(axis.images for axis in figure.axes) else 32
+    colours = 256 if any(axis.images for axis in figure.axes) else 64
     Image.open(drawn).convert("RGB").quantize(colours, Image.Quantize.MAXCOVERAGE).save(packed, "PNG", optimize=True)
     return packed.getvalue()
 

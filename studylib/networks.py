@@ -259,8 +259,14 @@ def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, gi
     if how != "grain":
         return [filled] * count
     hole = mask if given is None else mask + given
+    return [under_grain(filled, hole, number, deviation, at) for number in range(noise, noise + count)]
+
+
+def under_grain(filled: torch.Tensor, hole: torch.Tensor, number: int, deviation: float = GRAIN,
+                at: tuple[int, int] = (0, 0)) -> torch.Tensor:
+    """Filled pictures, (N, 3, H, W), under the noise of this number where holes, (N, 1, H, W), are broad."""
     strength = deviation * _breadth(hole).square() * hole
-    return [filled + _grain(*picture.shape[-2:], at, number).to(picture) * strength for number in range(noise, noise + count)]
+    return filled + _grain(*filled.shape[-2:], at, number).to(filled) * strength
 
 
 def of_two_views(first: torch.Tensor, second: torch.Tensor, mask: torch.Tensor, fill: str) -> torch.Tensor:

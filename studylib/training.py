@@ -30,6 +30,7 @@ _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
 _ORDER, _MIRROR, _CROP, _CHANGE = 100, 101, 102, 103
 _FIXED_HOLE = (0.08, 0.095)  # hole ratio of the original's one mask
 _WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
+_AHEAD = 8  # updates whose pictures, masks and fillings a GPU makes at once: in small pieces it mostly waits
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 _PAUSE = 600  # seconds after which a checkpoint is written even between two validations
 _ASIDE = 600  # seconds that a finished run's checkpoint is kept
@@ -387,6 +388,7 @@ class _Run:
         self.planned = planned_updates(asked, len(pictures))
         self.update, self.seconds, self.won = 0, 0.0, 0
         self.order: tuple[int, torch.Tensor] | None = None
+        self.ready: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.history = {name: [] for name in _CURVES}
         self.losses: list[torch.Tensor] = []
         self.validation: list[tuple[int, float]] = []
@@ -422,33 +424,51 @@ class _Run:
             group["initial_lr"] = group["lr"]
         return optimiser
 
-    def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pictures (N, 3, size, size) in [-1, 1] and masks of the coming update."""
+    def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of the coming update pictures (N, 3, size, size) in [-1, 1], masks, and the pictures with their holes filled."""
+        if not self.ready:
+            self.prepare(min(_AHEAD if self.device == "cuda" else 1, self.planned - self.update))
+        truth, mask, filled = self.ready.pop(0)
+        if self.asked.fill == "grain":
+            filled = networks.under_grain(filled, mask, self.update)
+        return truth, mask, filled
+
+    def prepare(self, ahead: int) -> None:
+        """What the coming updates see, all at once."""
+        asked, updates = self.asked, range(self.update, self.update + ahead)
+        truths = [self.truth(update) for update in updates]
+        holes = training_masks(asked, ahead * asked.batch, start=self.update * asked.batch, device=self.device).split(asked.batch)
+        holes = [hole[:len(truth)] for hole, truth in zip(holes, truths, strict=True)]
+        smooth = "thin_plate" if asked.fill == "grain" else asked.fill
+        filled = networks.fill_holes(torch.cat(truths), torch.cat(holes), smooth).split([len(truth) for truth in truths])
+        self.ready = list(zip(truths, holes, filled, strict=True))
+
+    def truth(self, update: int) -> torch.Tensor:
+        """The pictures of an update. What is drawn is drawn on the processor, which then need not wait for a GPU."""
         asked, count = self.asked, len(self.pictures)
-        epoch, place = divmod(self.update, 1 if asked.updates == "epoch" else batches(asked, count))
+        epoch, place = divmod(update, 1 if asked.updates == "epoch" else batches(asked, count))
         if asked.updates == "epoch":
             # As published: the optimisers' steps stood outside the loop and saw the epoch's last mini-batch only.
             place = batches(asked, count) - 1
         if self.order is None or self.order[0] != epoch:
-            draw = masks.Draws((asked.seed << 32) + epoch, _ORDER, torch.zeros(1, dtype=torch.long, device=self.device))
+            draw = masks.Draws((asked.seed << 32) + epoch, _ORDER, torch.zeros(1, dtype=torch.long))
             self.order = epoch, draw(count)[0].argsort(stable=True)
         chosen = self.order[1][place * asked.batch:(place + 1) * asked.batch]
-        crop = asked.augment == "crop" and self.update % 2
-        truth = self.crops(chosen) if crop else self.pictures[chosen]
+        crop = asked.augment == "crop" and update % 2
+        truth = self.crops(chosen, update) if crop else self.pictures[chosen.to(self.device)]
         truth = truth.to(memory_format=self.layout).float() / 127.5 - 1
         if asked.augment != "none":
-            mirrored = self.draws(_MIRROR)(len(chosen))[0] < 0.5
+            mirrored = (self.draws(_MIRROR, update)(len(chosen))[0] < 0.5).to(self.device)
             truth = torch.where(mirrored[:, None, None, None], truth.flip(3), truth)
-        holes = training_masks(asked, len(chosen), start=self.update * asked.batch, device=self.device)
-        return truth, holes
+        return truth
 
-    def draws(self, stream: int) -> masks.Draws:
-        """Numbers of a stream for the coming update."""
-        return masks.Draws((self.asked.seed << 32) + self.update, stream, torch.zeros(1, dtype=torch.long, device=self.device))
+    def draws(self, stream: int, update: int, device: str = "cpu") -> masks.Draws:
+        """Numbers of a stream for an update."""
+        return masks.Draws((self.asked.seed << 32) + update, stream, torch.zeros(1, dtype=torch.long, device=device))
 
-    def crops(self, chosen: torch.Tensor) -> torch.Tensor:
+    def crops(self, chosen: torch.Tensor, update: int) -> torch.Tensor:
         """Squares of the pictures at twice the size, each at a place of its own, all of one side from `size` to twice that."""
-        size, draw = self.asked.size, self.draws(_CROP)
+        size, draw = self.asked.size, self.draws(_CROP, update)
         side = size + int(draw(1).item() * (size + 1))
         corners = (draw(2 * len(chosen))[0] * (2 * size - side + 1)).long().view(-1, 2).tolist()
         cut = torch.stack([self.large[number, :, top:top + side, left:left + side].float()
@@ -458,14 +478,14 @@ class _Run:
     def step(self) -> None:
         """One update of the discriminators, then of the generator."""
         asked = self.asked
-        self.changes = self.draws(_CHANGE)
+        self.changes = self.draws(_CHANGE, self.update, self.device)
         self.generator.train()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["initial_lr"] * self.rate()
-        truth, mask = self.batch()
+        truth, mask, filled = self.batch()
         with self.autocast():
-            output = self.generator(networks.fill_holes(truth, mask, asked.fill, noise=self.update), mask)
+            output = self.generator(filled, mask)
         output = output.float()
         composite = torch.where(mask > 0, output, truth)
         # VGG-19 is the dearest part of a step with style in it: it sees each picture once, for whoever asks.

@@ -17,13 +17,15 @@ class Muon(torch.optim.Optimizer):
             rest takes a twentieth of it.
         momentum: decay of the averaged gradient (Nesterov's kind).
         betas: Adam's.
+        capturable: for CUDA graphs, which want the step sizes in tensors and all counts on the GPU.
     """
 
-    def __init__(self, weights, lr: float, *, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.999)):
+    def __init__(self, weights, lr: float, *, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.999),
+                 capturable: bool = False):
         weights = list(weights)
         groups = [{"params": [weight for weight in weights if weight.ndim > 1], "lr": lr},
                   {"params": [weight for weight in weights if weight.ndim < 2], "lr": ADAM * lr}]
-        super().__init__(groups, {"momentum": momentum, "betas": betas})
+        super().__init__(groups, {"momentum": momentum, "betas": betas, "capturable": capturable})
 
     @torch.no_grad()
     def step(self) -> None:
@@ -38,6 +40,8 @@ class Muon(torch.optim.Optimizer):
             ahead = torch._foreach_lerp(gradients, averages, matrices["momentum"])
             steps = orthogonalised(torch.stack([step.flatten(1) for step in ahead]))
             size = matrices["lr"] * max(1, rows / columns) ** 0.5
+            if matrices["capturable"]:
+                steps, size = steps * size, 1
             for weight, step in zip(weights, steps, strict=True):
                 weight.sub_(step.view(weight.shape), alpha=size)
         weights = [weight for weight in rest["params"] if weight.grad is not None]
@@ -45,12 +49,13 @@ class Muon(torch.optim.Optimizer):
         means, squares, counts = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
         beta1, beta2 = rest["betas"]
         adam(weights, [weight.grad for weight in weights], means, squares, [], counts, amsgrad=False, beta1=beta1, beta2=beta2,
-             lr=rest["lr"], weight_decay=0.0, eps=1e-8, maximize=False)
+             lr=rest["lr"], weight_decay=0.0, eps=1e-8, maximize=False, capturable=rest["capturable"])
 
     def _state(self, weight: torch.Tensor, *names: str) -> dict[str, torch.Tensor]:
         state = self.state[weight]
         if not state:
-            state.update({name: torch.zeros_like(weight) for name in names}, step=torch.zeros(()))
+            count = torch.zeros((), device=weight.device if self.defaults["capturable"] else "cpu")
+            state.update({name: torch.zeros_like(weight) for name in names}, step=count)
         return state
 
 

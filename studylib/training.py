@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,8 @@ _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
 _ORDER, _MIRROR, _CROP, _CHANGE = 100, 101, 102, 103
 _FIXED_HOLE = (0.08, 0.095)  # hole ratio of the original's one mask
 _WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
-_AHEAD = 8  # updates whose pictures, masks and fillings a GPU makes at once: in small pieces it mostly waits
+_AHEAD, _PIXELS = 16, 2**24  # updates, and pixels of a channel, whose masks and fillings a GPU makes at once, at most
+_WARM = 3  # updates before one is recorded as a CUDA graph
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 _PAUSE = 600  # seconds after which a checkpoint is written even between two validations
 _ASIDE = 600  # seconds that a finished run's checkpoint is kept
@@ -403,6 +404,9 @@ class _Run:
         if asked.compile:
             for network in (self.generator, self.discriminator):
                 network and network.compile()
+        # As a graph an update's thousands of kernels start as one. Not where one draws within, or must be the same again.
+        self.graphed = self.device == "cuda" and not (asked.compile or asked.diff_augment or asked.deterministic)
+        self.graphs: dict[int, _Graph] = {}
         self.judges = nn.ModuleList(network for network in (self.discriminator, self.style) if network is not None)
         self.optimisers = [self._optimiser(self.generator)] + ([self._optimiser(self.judges)] if len(self.judges) else [])
         needs_vgg = asked.perceptual_weight or asked.style_in != "none"
@@ -415,26 +419,29 @@ class _Run:
         """
         asked, betas, muon = self.asked, (self.asked.beta1, 0.999), self.asked.optimiser == "muon"
         if muon and owner is self.generator:
-            optimiser = optimisers.Muon(owner.parameters(), asked.lr, betas=betas)
+            optimiser = optimisers.Muon(owner.parameters(), asked.lr, betas=betas, capturable=self.graphed)
         else:
             lr = asked.lr * (optimisers.ADAM if muon else 1)
             lr = asked.discriminator_lr or lr if owner is self.judges else lr
-            optimiser = torch.optim.Adam(owner.parameters(), lr, betas=betas, fused=True)
+            optimiser = torch.optim.Adam(owner.parameters(), lr, betas=betas, fused=True, capturable=self.graphed)
         for group in optimiser.param_groups:
             group["initial_lr"] = group["lr"]
+            if self.graphed:  # which reads a step size where it lies, and would keep a number for good
+                group["lr"] = torch.tensor(group["lr"], device=self.device)
         return optimiser
 
     def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of the coming update pictures (N, 3, size, size) in [-1, 1], masks, and the pictures with their holes filled."""
         if not self.ready:
-            self.prepare(min(_AHEAD if self.device == "cuda" else 1, self.planned - self.update))
+            ahead = min(_AHEAD, _PIXELS // (self.asked.batch * self.asked.size**2)) if self.device == "cuda" else 1
+            self.prepare(min(max(1, ahead), self.planned - self.update))
         truth, mask, filled = self.ready.pop(0)
         if self.asked.fill == "grain":
             filled = networks.under_grain(filled, mask, self.update)
         return truth, mask, filled
 
     def prepare(self, ahead: int) -> None:
-        """What the coming updates see, all at once."""
+        """What the coming updates see, all at once: in small pieces a GPU would mostly wait."""
         asked, updates = self.asked, range(self.update, self.update + ahead)
         truths = [self.truth(update) for update in updates]
         holes = training_masks(asked, ahead * asked.batch, start=self.update * asked.batch, device=self.device).split(asked.batch)
@@ -477,13 +484,23 @@ class _Run:
 
     def step(self) -> None:
         """One update of the discriminators, then of the generator."""
-        asked = self.asked
         self.changes = self.draws(_CHANGE, self.update, self.device)
         self.generator.train()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = group["initial_lr"] * self.rate()
-        truth, mask, filled = self.batch()
+                rate = group["initial_lr"] * self.rate()
+                group["lr"] = group["lr"].fill_(rate) if torch.is_tensor(group["lr"]) else rate
+        shown = self.batch()
+        advance = self.graphs.setdefault(len(shown[0]), _Graph(self.advance)) if self.graphed else self.advance
+        self.losses.append(advance(*shown))
+        self.update += 1
+        self.average()
+        if len(self.losses) == _LOOK:
+            self.look()
+
+    def advance(self, truth: torch.Tensor, mask: torch.Tensor, filled: torch.Tensor) -> torch.Tensor:
+        """The update itself: (5,), the losses, and how strongly the composites were pulled at."""
+        asked = self.asked
         with self.autocast():
             output = self.generator(filled, mask)
         output = output.float()
@@ -515,11 +532,7 @@ class _Run:
             loss = loss + asked.style_weight * losses.style_distance(ours, theirs).mean()
         self.descend(self.optimisers[0], loss)
         self.judges.requires_grad_(True)
-        self.update += 1
-        self.average()
-        self.losses.append(torch.stack([loss, distance, real_loss, fake_loss, self.felt]).detach())
-        if len(self.losses) == _LOOK:
-            self.look()
+        return torch.stack([loss, distance, real_loss, fake_loss, self.felt]).detach()
 
     def feel(self, gradient: torch.Tensor) -> None:
         """How strongly judges and features pull at the composites, at most."""
@@ -642,6 +655,31 @@ class _Run:
             optimiser.load_state_dict(saved)
         self.update, self.seconds, self.history, self.won = (state[name] for name in ("update", "seconds", "history", "won"))
         self.validation, self.fit = ([tuple(point) for point in state[name]] for name in ("validation", "fit"))
+
+
+class _Graph:
+    """A function of tensors of fixed shapes on a GPU that, after a few calls, is recorded once and then replayed."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]):
+        self.function, self.calls, self.graph = function, 0, None
+
+    def __call__(self, *given: torch.Tensor) -> torch.Tensor:
+        self.calls += 1
+        if self.calls <= _WARM:
+            side = torch.cuda.Stream()  # torch asks for the first calls to be elsewhere than on the stream of the rest
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                out = self.function(*given)
+            torch.cuda.current_stream().wait_stream(side)
+            return out
+        if self.graph is None:
+            self.given, self.graph = [tensor.clone() for tensor in given], torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.out = self.function(*self.given)
+        for kept, new in zip(self.given, given, strict=True):
+            kept.copy_(new)
+        self.graph.replay()
+        return self.out.clone()
 
 
 def _hold_memory() -> None:

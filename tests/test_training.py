@@ -300,7 +300,12 @@ def test_the_fixed_mask_is_one_mask_in_all_updates_and_tests(run, seen):
 
 def test_grain_is_another_in_every_update(run, monkeypatch):
     taken, add = [], networks.under_grain
-    monkeypatch.setattr(networks, "under_grain", lambda *args: taken.append(args[2]) or add(*args))
+
+    def remember(filled, mask, number, *use):
+        taken.extend([] if use else [number])
+        return add(filled, mask, number, *use)
+
+    monkeypatch.setattr(networks, "under_grain", remember)
     run(fill="grain")
     assert taken == list(range(TINY["max_updates"]))
 
@@ -370,8 +375,8 @@ def test_crops_differ_in_place_and_size(validation):
     ramp = torch.arange(64, dtype=torch.uint8).expand(10, 3, 64, 64).contiguous()
     run = training._Run(ask(augment="crop"), ramp[..., :32, :32].contiguous(), validation, "", ramp)
     spans = set()
-    for run.update in range(1, 41, 2):
-        cut = run.crops(torch.arange(4))
+    for update in range(1, 41, 2):
+        cut = run.crops(torch.arange(4), update)
         spans |= {(line.min().item(), line.max().item()) for line in cut[:, 0, 0]}
         assert cut.shape == (4, 3, 32, 32)
         assert cut.max() - cut.min() >= 28

@@ -15,6 +15,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 GRAIN, FAINT = 0.08, 0.05  # standard deviation of the noise that a generator is trained with, and of that it is used with
 
+_STEP = ".step"
+
 
 class ContextEncoder(nn.Module):
     """The original study's generator, after Pathak et al. (2016): 4x4 convolutions of stride 2 down to a 4,000-wide bottleneck.
@@ -195,6 +197,27 @@ def generator(kind: str, *, size: int, width: int, blocks: int, upsampling: str,
 def of_one_phase(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Weights of a UNet that grows by pixel shuffle, for one that interpolates: of a cell's four pixels, the mean."""
     return {name: value.unflatten(0, (4, -1)).mean(0) if name.startswith("grow.") else value for name, value in weights.items()}
+
+
+def packed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights to keep: kernels in 8 bits, as multiples of a step of each output channel's own, the rest in half precision."""
+    kept = {}
+    for name, value in weights.items():
+        value = value.detach().cpu()
+        if value.is_floating_point() and value.ndim > 1:
+            kept[name + _STEP] = step = value.flatten(1).abs().amax(1).clamp(min=1e-9) / 127
+            value = (value / step.view(-1, *[1] * (value.ndim - 1))).round().to(torch.int8)
+        kept[name] = (value.half() if value.is_floating_point() and name + _STEP not in kept else value).contiguous()
+    return kept
+
+
+def unpacked(kept: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights that `packed` kept, in float32."""
+    whole = {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
+    for name in [name for name in whole if name.endswith(_STEP)]:
+        step, of = whole.pop(name), name.removesuffix(_STEP)
+        whole[of] = whole[of].float() * step.view(-1, *[1] * (whole[of].ndim - 1))
+    return whole
 
 
 def described(about: dict[str, str]) -> ContextEncoder | UNet:

@@ -235,7 +235,12 @@ def versions() -> dict[str, str | None]:
 
 def environment(device: str = "cpu") -> dict:
     """What a result was computed with: versions, device, processor, git revision and whether the tree was dirty."""
-    return {"versions": versions(), "device": device, "machine": platform.machine(), **_git()}
+    gpu = {}
+    if device == "cuda":
+        import torch
+
+        gpu = {"gpu": torch.cuda.get_device_name()}
+    return {"versions": versions(), "device": device, **gpu, "machine": platform.machine(), **_git()}
 
 
 def _git() -> dict:

@@ -256,13 +256,14 @@ def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, str]:
         expected = about.pop("sha256", None)
         with torch.device("meta"):  # takes no memory, whatever is described
             described = networks.described(about).state_dict()
-        if {name: value.shape for name, value in described.items()} != {name: value.shape for name, value in state.items()}:
+        whole = networks.unpacked(state)
+        if {name: value.shape for name, value in described.items()} != {name: value.shape for name, value in whole.items()}:
             raise ValueError("they are not of the shapes that it describes")
-        if not all(bool(value.isfinite().all()) for value in state.values()):
+        if not all(bool(value.isfinite().all()) for value in whole.values()):
             raise ValueError("not all of them are numbers")
         networks.fill_holes(torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16), about["fill"])  # or there is no such filling
         generator = networks.described(about)
-        generator.load_state_dict({name: value.float() for name, value in state.items()})
+        generator.load_state_dict(whole)
     except (SafetensorError, KeyError, OSError, RuntimeError, TypeError, ValueError) as problem:
         if str(problem) == damaged:
             raise

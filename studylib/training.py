@@ -276,14 +276,13 @@ def gradient_map(asked: Parameters, generator: nn.Module, pictures: torch.Tensor
 
 
 def keep_weights(trained: Trained, asked: Parameters) -> dict[str, str]:
-    """Write the generator in half precision beside the record, if the run asks for it: {file name: SHA-256}."""
+    """Write the generator beside the record, as `networks.packed` packs it, if the run asks for it: {file name: SHA-256}."""
     if not (asked.keep_weights and asked.record):
         return {}
     from safetensors.torch import save
 
     path = Path(asked.record).with_suffix(".safetensors")
-    state = {name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
-             for name, value in trained.generator.state_dict().items()}
+    state = networks.packed(trained.generator.state_dict())
     about = {name: str(getattr(asked, name)) for name in _ABOUT}
     records.write_atomic(path, save(state, {**about, "sha256": restoration.digest(state, about)}))
     return {path.name: records.sha256(path)}
@@ -462,12 +461,16 @@ class _Run:
             self.order = epoch, draw(count)[0].argsort(stable=True)
         chosen = self.order[1][place * asked.batch:(place + 1) * asked.batch]
         crop = asked.augment == "crop" and update % 2
-        truth = self.crops(chosen, update) if crop else self.pictures[chosen.to(self.device)]
+        truth = self.crops(chosen, update) if crop else self.pictures[self.there(chosen)]
         truth = truth.to(memory_format=self.layout).float() / 127.5 - 1
         if asked.augment != "none":
-            mirrored = (self.draws(_MIRROR, update)(len(chosen))[0] < 0.5).to(self.device)
+            mirrored = self.there(self.draws(_MIRROR, update)(len(chosen))[0] < 0.5)
             truth = torch.where(mirrored[:, None, None, None], truth.flip(3), truth)
         return truth
+
+    def there(self, few: torch.Tensor) -> torch.Tensor:
+        """A few numbers on the device, which need not have done its work so far."""
+        return few.to(self.device, non_blocking=True)
 
     def draws(self, stream: int, update: int, device: str = "cpu") -> masks.Draws:
         """Numbers of a stream for an update."""
@@ -477,14 +480,16 @@ class _Run:
         """Squares of the pictures at twice the size, each at a place of its own, all of one side from `size` to twice that."""
         size, draw = self.asked.size, self.draws(_CROP, update)
         side = size + int(draw(1).item() * (size + 1))
-        corners = (draw(2 * len(chosen))[0] * (2 * size - side + 1)).long().view(-1, 2).tolist()
-        cut = torch.stack([self.large[number, :, top:top + side, left:left + side].float()
-                           for number, (top, left) in zip(chosen.tolist(), corners, strict=True)])
+        corners = (draw(2 * len(chosen))[0] * (2 * size - side + 1)).long().view(-1, 2)
+        number, top, left = (self.there(part)[:, None, None] for part in (chosen, *corners.T))
+        line = torch.arange(side, device=self.device)
+        cut = self.large[number, :, top + line[:, None], left + line].permute(0, 3, 1, 2).float().contiguous()
         return F.interpolate(cut, size=(size, size), mode="bicubic", antialias=True, align_corners=False).round().clamp(0, 255)
 
     def step(self) -> None:
         """One update of the discriminators, then of the generator."""
-        self.changes = self.draws(_CHANGE, self.update, self.device)
+        if self.asked.diff_augment:
+            self.changes = self.draws(_CHANGE, self.update, self.device)
         self.generator.train()
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:

@@ -428,8 +428,8 @@ def test_a_run_may_start_from_another_s_weights(run, tmp_path):
     training.keep_weights(first, ask(**asked))
     path = str(tmp_path / "first.safetensors")
     further = run(start=path, lr=1e-12, ema=0.5)
-    halves = {name: value.half().float() for name, value in weights(first).items()}
-    assert all(torch.allclose(halves[name], value, atol=1e-6) for name, value in weights(further).items())
+    kept = networks.unpacked(networks.packed(weights(first)))
+    assert all(torch.allclose(kept[name], value, atol=1e-6) for name, value in weights(further).items())
     assert not same(weights(further), weights(run(lr=1e-12, ema=0.5)))
 
 
@@ -713,15 +713,17 @@ def test_validations_are_a_tenth_apart_and_the_last_update_has_one(run):
     assert all(early < late for (early, _), (late, _) in pairwise(run().validation))
 
 
-def test_kept_weights_are_the_generators_in_half_precision(run, tmp_path):
+def test_kept_weights_are_the_generators_in_few_bits(run, tmp_path):
     asked = {"record": str(tmp_path / "run.json"), "keep_weights": True}
     trained = run(**asked)
     kept = training.keep_weights(trained, ask(**asked))
     assert list(kept) == ["run.safetensors"]
     network = networks.UNet(8)
-    network.load_state_dict(load_file(tmp_path / "run.safetensors"))
+    network.load_state_dict(networks.unpacked(load_file(tmp_path / "run.safetensors")))
     for name, weight in network.state_dict().items():
-        assert torch.equal(weight, weights(trained)[name].half().float())
+        given = weights(trained)[name]
+        step = given.flatten(1).abs().amax(1) / 127 if given.ndim > 1 else given.abs() / 1024
+        assert ((weight - given).abs().flatten(min(1, given.ndim - 1)).T <= 0.51 * step + 1e-8).all()
 
 
 def test_no_weights_are_kept_unless_asked_for(run, tmp_path):

@@ -93,8 +93,8 @@ def plain_step(run) -> list[float]:
         The losses in the order of its history.
     """
     asked = run.asked
-    truth, mask = (part.contiguous() for part in run.batch())
-    output = run.generator(networks.fill_holes(truth, mask, asked.fill), mask)
+    truth, mask, filled = (part.contiguous() for part in run.batch())
+    output = run.generator(filled, mask)
     composite = truth * (1 - mask) + output * mask
     real = fake = torch.zeros(())
     if run.discriminator:

@@ -432,8 +432,9 @@ def coverage(each: list[float], union: list[float]) -> Figure:
 
 def claims(verdicts: list) -> str:
     """The table of claims in Markdown."""
-    lines = ["| claim | what was claimed or asked | verdict | numbers (95 % intervals) | notebook |", "|---|---|---|---|---|"]
-    lines += [f"| {v.claim} | {v.question} | **{v.verdict}** | {v.numbers} | {v.notebook} |" for v in verdicts]
+    lines = ["| claim | what was claimed or asked | verdict | profile | numbers (95 % intervals) | notebook |",
+             "|---|---|---|---|---|---|"]
+    lines += [f"| {v.claim} | {v.question} | **{v.verdict}** | {v.profile} | {v.numbers} | {v.notebook} |" for v in verdicts]
     return "\n".join(lines)
 
 

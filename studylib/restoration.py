@@ -16,7 +16,7 @@ from torch import nn
 
 from studylib import damage, networks, records
 
-WEIGHTS = records.ROOT / "results" / "laptop" / "03_gan_training" / "any_mask_128_adversarial.safetensors"
+WEIGHTS = records.ROOT / "results" / "paper" / "03_gan_training" / "any_mask_128_adversarial.safetensors"
 
 _TOGETHER = 2**20  # pixels that go through the network at once
 

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from studylib import parameters
+from studylib import claims, parameters
 
 PYTHON = shlex.quote(sys.executable)
 PROFILE = config.get("profile", "smoke")
@@ -39,11 +39,16 @@ LIBRARY = {notebook: library(notebook) for notebook, _ in EXPERIMENTS}
 
 
 def others(wildcards):
-    """The write-up reads all the other records, or, told to make do, those that are there; the rest stand alone."""
+    """The write-up reads all the other records, or, told to make do, those that are there; the rest stand alone.
+
+    Of the profile that stands in for this one it always makes do with what there is.
+    """
     if wildcards.notebook != WRITE_UP:
         return []
-    files = [f"{FOLDER}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS if notebook != WRITE_UP]
-    return [file for file in files if not config.get("make_do") or Path(file).exists()]
+    own, behind = ([f"{folder}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS if notebook != WRITE_UP]
+                   for folder in (FOLDER, f"results/{claims.STAND_IN.get(PROFILE)}"))
+    there = [file for file in own + behind if Path(file).exists()]
+    return there if config.get("make_do") else list(dict.fromkeys(own + there))
 
 
 def begun_from(notebook, experiment):

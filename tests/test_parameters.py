@@ -77,7 +77,6 @@ PAIRS = [
     ("any_mask", "only_irregular", "train_masks"), ("only_perlin", "only_fixed", "fixed_mask"),
     ("any_mask", "plain_1000", "augment"), ("any_mask", "diff_1000", "diff_augment"), ("pictures_100", "plain_100", "augment"),
     ("pictures_100", "diff_100", "diff_augment"), ("one_artist", "mixture", "subject"),
-    ("any_mask_128_adversarial", "any_mask_128_features", "discriminator"),
     ("pictures_500", "pictures_500_seed_1", "seed"), ("pictures_500", "pictures_500_seed_2", "seed")]
 
 

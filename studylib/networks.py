@@ -93,7 +93,7 @@ class UNet(nn.Module):
 
     It works on 2x2 pixel blocks (pixel unshuffle; Shi et al. 2016), which quarters the cost of its finest scale, and
     predicts what to add to the filled input. Dilated blocks at the coarsest scale see the whole picture.
-    All operations have a deterministic CUDA backward.
+    All operations have a deterministic CUDA backward, interpolation a slower one than its usual.
 
     Args:
         width: channels at 1/2 of the side; 2, 4 and 4 times as many at 1/4, 1/8 and 1/16.

@@ -372,3 +372,23 @@ def test_inpainter_takes_any_number_of_pictures():
     pictures, masks = torch.rand(35, 3, 16, 16), (torch.rand(35, 1, 16, 16) < 0.5).float()
     method = networks.inpainter(awake(networks.UNet(8)), "mean")
     assert torch.allclose(method(pictures, masks)[33:], method(pictures[33:], masks[33:]), atol=1e-6)
+
+
+@pytest.mark.parametrize("network", [networks.UNet(8), networks.ContextEncoder(64, norm="batch")])
+def test_packed_weights_take_eight_bits_and_come_back_within_half_a_step(network):
+    weights = network.state_dict()
+    packed = networks.packed(weights)
+    assert {value.dtype for name, value in packed.items() if weights.get(name, torch.ones(1)).ndim > 1} == {torch.int8}
+    assert sum(value.nbytes for value in packed.values()) < 0.27 * sum(value.nbytes for value in weights.values())
+    back = networks.unpacked(packed)
+    assert back.keys() == weights.keys()
+    for name, value in weights.items():
+        largest = value.flatten(1).abs().amax(1) / 254 if value.ndim > 1 else value.abs() / 1024
+        off = (back[name] - value).abs().flatten(1).amax(1) if value.ndim > 1 else (back[name] - value).abs()
+        assert bool((off <= 1.01 * largest + 1e-7).all())
+
+
+def test_weights_in_half_precision_as_earlier_files_hold_them_are_unpacked_as_they_are():
+    halves = {name: value.half() for name, value in networks.UNet(8).state_dict().items()}
+    assert all(torch.equal(value, halves[name].float()) for name, value in networks.unpacked(halves).items())
+    assert torch.equal(networks.unpacked(networks.packed({"a": torch.zeros(2, 3)}))["a"], torch.zeros(2, 3))

@@ -77,7 +77,8 @@ PAIRS = [
     ("any_mask", "only_irregular", "train_masks"), ("only_perlin", "only_fixed", "fixed_mask"),
     ("any_mask", "plain_1000", "augment"), ("any_mask", "diff_1000", "diff_augment"), ("pictures_100", "plain_100", "augment"),
     ("pictures_100", "diff_100", "diff_augment"), ("one_artist", "mixture", "subject"),
-    ("pictures_500", "pictures_500_seed_1", "seed"), ("pictures_500", "pictures_500_seed_2", "seed")]
+    ("pictures_500", "pictures_500_seed_1", "seed"), ("pictures_500", "pictures_500_seed_2", "seed"),
+    *((arm, f"{arm}_seed_{seed}", "seed") for arm in ("any_mask", "pictures_500") for seed in (3, 4))]
 
 
 @pytest.mark.parametrize(("one", "other", "key"), PAIRS)

@@ -310,6 +310,32 @@ def test_grain_is_another_in_every_update(run, monkeypatch):
     assert taken == list(range(TINY["max_updates"]))
 
 
+@pytest.mark.parametrize("more", [{}, {"fill": "grain"}, {"augment": "crop", "train_masks": ["perlin", "box", "strokes"]},
+                                  {"fixed_mask": True, "updates": "epoch", "augment": "mirror"}])
+def test_updates_prepared_at_once_are_those_prepared_one_by_one(pictures, validation, more):
+    large = torch.nn.functional.interpolate(pictures, scale_factor=2)
+    one, many = (training._Run(ask(max_updates=7, **more), pictures, validation, "", large) for _ in range(2))
+    many.prepare(7)
+    for update in range(7):
+        one.update = many.update = update
+        for ours, theirs in zip(many.batch(), one.batch(), strict=True):
+            assert torch.allclose(ours, theirs, atol=1e-5)
+    assert not many.ready and not one.ready
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("more", [*ADVERSARIES, {"optimiser": "muon", "ema": 0.9}])
+def test_an_update_as_a_graph_is_the_update_itself(pictures, validation, more):
+    runs = [training._Run(ask(max_updates=20, device="cuda", **more), pictures, validation, "") for _ in range(2)]
+    runs[1].graphed = False
+    for run in runs:
+        for _ in range(20):
+            run.step()
+    assert any(graph.graph for graph in runs[0].graphs.values())
+    for ours, theirs in zip(*(run.generator.parameters() for run in runs), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-3)
+
+
 def test_fresh_masks_are_fresh_in_every_update(run, seen):
     run(max_updates=6)
     holes = torch.cat([holes for _, holes in seen])

@@ -45,9 +45,10 @@ def others(wildcards):
     """
     if wildcards.notebook != WRITE_UP:
         return []
-    own, behind = ([f"{folder}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS if notebook != WRITE_UP]
-                   for folder in (FOLDER, f"results/{claims.STAND_IN.get(PROFILE)}"))
-    there = [file for file in own + behind if Path(file).exists()]
+    folders = [FOLDER] + [f"results/{claims.STAND_IN[PROFILE]}"] * (PROFILE in claims.STAND_IN)
+    own, *behind = ([f"{folder}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS if notebook != WRITE_UP]
+                    for folder in folders)
+    there = [file for file in sum(behind, own) if Path(file).exists()]
     return there if config.get("make_do") else list(dict.fromkeys(own + there))
 
 

@@ -19,6 +19,7 @@ from bench import designs, floor, rivals
 from studylib import masks, parameters, records, training
 
 REPEATS = 5
+WARM = training._WARM + 2  # steps after which a GPU replays a graph
 PROFILE, RECIPE, PUBLISHED = (records.ROOT / "params" / name for name in (
     "profiles/laptop.yaml", "03_gan_training/any_mask.yaml", "03_gan_training/fixed_mask.yaml"))
 
@@ -83,7 +84,16 @@ def step_costs(device: str) -> list[dict]:
             run = run_of(asked_for(experiment, size, batch, device=device))
             plain = run_of(asked_for(experiment, size, batch, device=device, precision="fp32", layout="contiguous"))
             measured = floor.rates(device)
-            ours, theirs, drawn = alternate([run.step, lambda plain=plain: rivals.plain_step(plain), run.batch], device)
+            for _ in range(WARM if device == "cuda" else 0):
+                run.step()
+            # A GPU prepares many updates at once: only so many together cost what an update costs.
+            steps = training._AHEAD if device == "cuda" else 1
+            ours, theirs, drawn = ([value / steps for value in values] for values in alternate([
+                lambda run=run, n=steps: [run.step() for _ in range(n)],
+                lambda plain=plain, n=steps: [rivals.plain_step(plain) for _ in range(n)],
+                lambda run=run, n=steps: [(run.truth(run.update), training.training_masks(
+                    run.asked, run.asked.batch, run.update * run.asked.batch, run.device)) for _ in range(n)]], device))
+            run.graphed = False
             ledger = floor.of_step(run.step, weights_of(run), measured)
             found.append({
                 "generator": name, "size": size, "batch": batch, "precision": str(run.dtype).removeprefix("torch."),
@@ -137,13 +147,14 @@ def to_teleas_quality(device: str, limit: float) -> dict:
 
 
 def memory(device: str) -> dict:
-    """GB at the most in a process of its own that trains three steps, writes a checkpoint and validates."""
+    """GB at the most in a process of its own that trains a few steps, writes a checkpoint and validates."""
     found = {}
     for name, experiment in (("context encoder", PUBLISHED), ("the study's", RECIPE)):
         size = 128 if device == "cuda" else 64
         code = ("import bench.__main__ as b, pathlib, sys, torch\n"
                 f"run = b.run_of(b.asked_for(pathlib.Path({str(experiment)!r}), {size}, 64, device={device!r}))\n"
-                "[run.step() for _ in range(3)]; run.validate(); run.save(); run.path.unlink()\n"
+                f"[run.step() for _ in range({WARM if device == 'cuda' else 3})]\n"
+                "run.validate(); run.save(); run.path.unlink()\n"
                 # The peak that a process reports of itself by way of `resource` may be that of the one that started it.
                 "peak = [line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0]\n"
                 "print(torch.cuda.max_memory_reserved() / 1e9 if run.device == 'cuda' else int(peak) * 1024 / 1e9)")

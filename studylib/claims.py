@@ -66,14 +66,15 @@ def verdicts(found: dict[str, dict], profile: str, behind: dict[str, dict] | Non
 
     Args:
         found, profile: a profile's records, and its name.
-        behind: the records of the profile that stands in for it. A claim is judged by records of one profile alone.
+        behind: the records of the profile that stands in for it. A claim is judged by records of one profile alone, this one's
+            unless more of those that it needs are there of the other.
     """
     table = []
     for claim, (question, needs, rule) in _RULES.items():
         known, of = found, profile
-        if behind and {*needs} <= behind.keys() and not {*needs} <= found.keys():
-            known, of = behind, STAND_IN[profile]
-        missing = [name for name in needs if name not in known]
+        missing, others = ([name for name in needs if name not in records_] for records_ in (found, behind or {}))
+        if len(others) < len(missing):
+            known, of, missing = behind, STAND_IN.get(profile, profile), others
         if missing:
             verdict, numbers = "not decided", f"not run: {', '.join(missing)}"
         else:
@@ -212,7 +213,7 @@ def _learns_its_mask(*seeds: dict) -> tuple[str, str]:
 def _random_masks(*arms: dict) -> tuple[str, str]:
     """Refuted if the last rung that begins with white holes learns them over all seeds; explained if a rung also says how.
 
-    What the study's recipe reaches proves nothing by itself: it begins far above the mean colour.
+    The study's recipe is told of and not judged: it begins far above the mean colour.
     """
     ladder, (*seeds, start) = arms[:len(_WHITE)], arms[len(_WHITE):]
     published, white = (ladder[1], *seeds[:len(OTHER_SEEDS)]), (ladder[-1], *seeds[len(OTHER_SEEDS):])

@@ -268,8 +268,8 @@ def _paths(draw: Draws, size: int, strokes: int, bends: int, reach: float) -> to
     segments = torch.cat([torch.stack(starts, 2), step, far], -1).flatten(1, 2)
     y, x = _grid(size, draw.device)
     nearest = []
-    # On a processor as many masks at a time as its cache can hold the distances of.
-    together = max(1, 2**18 // (segments.shape[1] * size * size)) if draw.device.type == "cpu" else len(segments)
+    # As many masks at a time as a processor's cache can hold the distances of; on a GPU a quarter of a gigabyte of them.
+    together = max(1, 2**(18 if draw.device.type == "cpu" else 26) // (segments.shape[1] * size * size))
     for part in segments.split(together):
         ay, ax, dy, dx, far = part[..., None, None].unbind(2)
         length = dy * dy + dx * dx

@@ -14,8 +14,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 GRAIN, FAINT = 0.08, 0.05  # standard deviation of the noise that a generator is trained with, and of that it is used with
-
-_STEP = ".step"
+STEP = ".step"  # behind a name: the steps of weights that are kept in 8 bits
 
 
 class ContextEncoder(nn.Module):
@@ -200,23 +199,42 @@ def of_one_phase(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def packed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights to keep: kernels in 8 bits, as multiples of a step of each output channel's own, the rest in half precision."""
+    """Weights to keep, a quarter as large, on the CPU.
+
+    Those of two and more dimensions as int8 of the same shape, multiples of a step for each of the first, (N,) float32 under the
+    name with ".step" behind it; other floating point numbers in half precision; counts as they are.
+    """
     kept = {}
     for name, value in weights.items():
         value = value.detach().cpu()
         if value.is_floating_point() and value.ndim > 1:
-            kept[name + _STEP] = step = value.flatten(1).abs().amax(1).clamp(min=1e-9) / 127
+            kept[name + STEP] = step = value.float().flatten(1).abs().amax(1).clamp(min=1e-9) / 127
             value = (value / step.view(-1, *[1] * (value.ndim - 1))).round().to(torch.int8)
-        kept[name] = (value.half() if value.is_floating_point() and name + _STEP not in kept else value).contiguous()
+        kept[name] = (value.half() if value.is_floating_point() else value).contiguous()
     return kept
 
 
 def unpacked(kept: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights that `packed` kept, in float32."""
-    whole = {name: value.float() if value.is_floating_point() else value for name, value in kept.items()}
-    for name in [name for name in whole if name.endswith(_STEP)]:
-        step, of = whole.pop(name), name.removesuffix(_STEP)
-        whole[of] = whole[of].float() * step.view(-1, *[1] * (whole[of].ndim - 1))
+    """The weights that `packed` kept, or an earlier version in half precision, in float32.
+
+    Raises:
+        ValueError: steps without weights, or weights of 8 bits without steps.
+    """
+    steps = {name.removesuffix(STEP): value for name, value in kept.items() if name.endswith(STEP)}
+    whole = {}
+    for name, value in kept.items():
+        if name.endswith(STEP):
+            continue
+        step = steps.pop(name, None)
+        if (step is None) == (value.dtype == torch.int8) or value.dtype.is_complex:
+            raise ValueError(f"{name}: is {value.dtype} {'without' if step is None else 'with'} steps of 8 bits")
+        if step is not None:
+            if value.ndim < 2 or step.dtype != torch.float32 or step.shape != value.shape[:1]:
+                raise ValueError(f"{name}{STEP}: expected {len(value) if value.ndim > 1 else 0} numbers in float32")
+            value = value.float() * step.view(-1, *[1] * (value.ndim - 1))
+        whole[name] = value.float() if value.is_floating_point() else value
+    if steps:
+        raise ValueError(f"{next(iter(steps))}{STEP}: there are no such weights")
     return whole
 
 

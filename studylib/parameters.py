@@ -92,7 +92,7 @@ class Parameters(BaseModel):
     diff_augment: bool = Field(False, description="judges see shifted, recoloured and cut pictures (DiffAugment)")
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="arithmetic; auto: bf16 where hardware has it")
     layout: Literal["channels_last", "contiguous"] = Field("channels_last", description="memory layout of the networks")
-    compile: bool = Field(False, description="compile the networks; pays, if at all, in long runs on a GPU")
+    compile: bool = Field(False, description="compile the networks, on a GPU in place of graphs")
     deterministic: bool = Field(False, description="same bits again on a GPU too, more slowly; a processor gives them anyway")
     threads: int = Field(0, ge=0, le=256, description="processor threads; 0: as the environment says (the batch: 1 a run)")
     validate_every: int = Field(0, ge=0, le=10_000_000, description="updates between validations; 0: a tenth of the run")

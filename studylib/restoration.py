@@ -256,9 +256,10 @@ def _load(path: Path, changed: int, device: str) -> tuple[nn.Module, str]:
         expected = about.pop("sha256", None)
         with torch.device("meta"):  # takes no memory, whatever is described
             described = networks.described(about).state_dict()
-        whole = networks.unpacked(state)
-        if {name: value.shape for name, value in described.items()} != {name: value.shape for name, value in whole.items()}:
+        shapes = {name: value.shape for name, value in state.items() if not name.endswith(networks.STEP)}
+        if shapes != {name: value.shape for name, value in described.items()}:
             raise ValueError("they are not of the shapes that it describes")
+        whole = networks.unpacked(state)
         if not all(bool(value.isfinite().all()) for value in whole.values()):
             raise ValueError("not all of them are numbers")
         networks.fill_holes(torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16), about["fill"])  # or there is no such filling

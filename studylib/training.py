@@ -30,7 +30,7 @@ _TRAIN_STREAM, _TEST_STREAM = 1 << 32, 2 << 32
 _ORDER, _MIRROR, _CROP, _CHANGE = 100, 101, 102, 103
 _FIXED_HOLE = (0.08, 0.095)  # hole ratio of the original's one mask
 _WIDE = (0.02, 0.6)  # hole ratios of `train_wide`
-_AHEAD, _PIXELS = 16, 2**24  # updates, and pixels of a channel, whose masks and fillings a GPU makes at once, at most
+_AHEAD, _PIXELS = 16, 2**24  # updates whose masks and fillings a GPU makes at once, if they have no more pixels than that
 _WARM = 3  # updates before one is recorded as a CUDA graph
 _LOOK = 50  # updates between two looks at the losses, which wait on the device until then
 _PAUSE = 600  # seconds after which a checkpoint is written even between two validations
@@ -432,18 +432,21 @@ class _Run:
     def batch(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of the coming update pictures (N, 3, size, size) in [-1, 1], masks, and the pictures with their holes filled."""
         if not self.ready:
-            ahead = min(_AHEAD, _PIXELS // (self.asked.batch * self.asked.size**2)) if self.device == "cuda" else 1
-            self.prepare(min(max(1, ahead), self.planned - self.update))
+            ahead = max(1, min(_AHEAD, _PIXELS // (self.asked.batch * self.asked.size**2))) if self.device == "cuda" else 1
+            # Always the same ones together, also after a pause within: sums may depend on what else is summed beside them.
+            self.prepare(self.update - self.update % ahead, ahead)
+            del self.ready[:self.update % ahead]
         truth, mask, filled = self.ready.pop(0)
         if self.asked.fill == "grain":
             filled = networks.under_grain(filled, mask, self.update)
         return truth, mask, filled
 
-    def prepare(self, ahead: int) -> None:
-        """What the coming updates see, all at once: in small pieces a GPU would mostly wait."""
-        asked, updates = self.asked, range(self.update, self.update + ahead)
-        truths = [self.truth(update) for update in updates]
-        holes = training_masks(asked, ahead * asked.batch, start=self.update * asked.batch, device=self.device).split(asked.batch)
+    def prepare(self, first: int, ahead: int) -> None:
+        """What so many updates see, all at once: in small pieces a GPU would mostly wait."""
+        asked = self.asked
+        truths = [self.truth(update) for update in range(first, first + ahead)]
+        count = (ahead - 1) * asked.batch + len(truths[-1])
+        holes = training_masks(asked, count, start=first * asked.batch, device=self.device).split(asked.batch)
         holes = [hole[:len(truth)] for hole, truth in zip(holes, truths, strict=True)]
         smooth = "thin_plate" if asked.fill == "grain" else asked.fill
         filled = networks.fill_holes(torch.cat(truths), torch.cat(holes), smooth).split([len(truth) for truth in truths])
@@ -496,8 +499,8 @@ class _Run:
                 rate = group["initial_lr"] * self.rate()
                 group["lr"] = group["lr"].fill_(rate) if torch.is_tensor(group["lr"]) else rate
         shown = self.batch()
-        advance = self.graphs.setdefault(len(shown[0]), _Graph(self.advance)) if self.graphed else self.advance
-        self.losses.append(advance(*shown))
+        graph = self.graphs.setdefault(len(shown[0]), _Graph()) if self.graphed else None
+        self.losses.append(graph(self.advance, *shown) if graph else self.advance(*shown))
         self.update += 1
         self.average()
         if len(self.losses) == _LOOK:
@@ -663,24 +666,25 @@ class _Run:
 
 
 class _Graph:
-    """A function of tensors of fixed shapes on a GPU that, after a few calls, is recorded once and then replayed."""
+    """Calls a function of tensors of fixed shapes on a GPU; after a few calls it is recorded once, and then replayed."""
 
-    def __init__(self, function: Callable[..., torch.Tensor]):
-        self.function, self.calls, self.graph = function, 0, None
+    def __init__(self):
+        self.calls, self.graph = 0, None
 
-    def __call__(self, *given: torch.Tensor) -> torch.Tensor:
+    def __call__(self, function: Callable[..., torch.Tensor], *given: torch.Tensor) -> torch.Tensor:
         self.calls += 1
         if self.calls <= _WARM:
             side = torch.cuda.Stream()  # torch asks for the first calls to be elsewhere than on the stream of the rest
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
-                out = self.function(*given)
+                out = function(*given)
             torch.cuda.current_stream().wait_stream(side)
             return out
         if self.graph is None:
-            self.given, self.graph = [tensor.clone() for tensor in given], torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
-                self.out = self.function(*self.given)
+            self.given, graph = [tensor.clone() for tensor in given], torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                self.out = function(*self.given)
+            self.graph = graph
         for kept, new in zip(self.given, given, strict=True):
             kept.copy_(new)
         self.graph.replay()

@@ -73,7 +73,8 @@ def test_a_claim_is_judged_by_another_profile_s_records_only_where_its_own_are_n
     whole, other = published({"training": 17, "circle": 11}), published({"training": 12, "circle": 11})
     for found, behind, expected in ((whole, other, ("reproduced", "paper")), (other, whole, ("refuted", "paper")),
                                     (dict(list(whole.items())[:4]), other, ("refuted", "laptop")),
-                                    (dict(list(whole.items())[:4]), {}, ("not decided", "paper"))):
+                                    (dict(list(whole.items())[:4]), dict(list(other.items())[:3]), ("not decided", "paper")),
+                                    ({}, dict(list(other.items())[:3]), ("not decided", "laptop"))):
         row = next(row for row in claims.verdicts(found, "paper", behind) if row.claim == "C3")
         assert (row.verdict, row.profile) == expected
 

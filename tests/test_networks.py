@@ -392,3 +392,17 @@ def test_weights_in_half_precision_as_earlier_files_hold_them_are_unpacked_as_th
     halves = {name: value.half() for name, value in networks.UNet(8).state_dict().items()}
     assert all(torch.equal(value, halves[name].float()) for name, value in networks.unpacked(halves).items())
     assert torch.equal(networks.unpacked(networks.packed({"a": torch.zeros(2, 3)}))["a"], torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(("kept", "told"), [
+    ({"a": torch.ones(2, 3, dtype=torch.int8)}, "a: is torch.int8 without steps"),
+    ({"a": torch.ones(2, 3), "a.step": torch.ones(2)}, "a: is torch.float32 with steps"),
+    ({"a": torch.ones(2, 3, dtype=torch.complex64)}, "a: is torch.complex64 without"),
+    ({"a": torch.ones(2, 3, dtype=torch.int8), "a.step": torch.ones(3)}, "a.step: expected 2 numbers in float32"),
+    ({"a": torch.ones(2, 3, dtype=torch.int8), "a.step": torch.ones(())}, "a.step: expected 2 numbers"),
+    ({"a": torch.ones(2, 3, dtype=torch.int8), "a.step": torch.ones(2, dtype=torch.int64)}, "a.step: expected 2 numbers"),
+    ({"a": torch.ones(2, dtype=torch.int8), "a.step": torch.ones(2)}, "a.step: expected 0 numbers"),
+    ({".step": torch.ones(2)}, ".step: there are no such weights")])
+def test_what_was_never_packed_is_not_unpacked(kept, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        networks.unpacked(kept)

@@ -1,9 +1,11 @@
 """Training is a function of its parameters and pictures: interrupted, repeated or split, it gives the same weights."""
 
+import gc
 import os
 import re
 import shutil
 import signal
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from types import SimpleNamespace
@@ -315,25 +317,48 @@ def test_grain_is_another_in_every_update(run, monkeypatch):
 def test_updates_prepared_at_once_are_those_prepared_one_by_one(pictures, validation, more):
     large = torch.nn.functional.interpolate(pictures, scale_factor=2)
     one, many = (training._Run(ask(max_updates=7, **more), pictures, validation, "", large) for _ in range(2))
-    many.prepare(7)
-    for update in range(7):
+    many.prepare(0, 9)
+    for update in range(9):  # also beyond the last: nothing else counts them
         one.update = many.update = update
         for ours, theirs in zip(many.batch(), one.batch(), strict=True):
-            assert torch.allclose(ours, theirs, atol=1e-5)
+            assert torch.equal(ours, theirs)
     assert not many.ready and not one.ready
 
 
+def test_a_gpu_prepares_the_same_updates_together_after_a_pause(pictures, validation, monkeypatch):
+    monkeypatch.setattr(training, "_AHEAD", 4)
+    run, made = training._Run(ask(max_updates=9), pictures, validation, ""), []
+    run.device, prepare = "cuda", run.prepare
+    monkeypatch.setattr(run, "prepare", lambda first, ahead: made.append((first, ahead)) or setattr(run, "device", "cpu")
+                        or prepare(first, ahead) or setattr(run, "device", "cuda"))
+    run.update = 6
+    assert [len(run.batch()[0]) for run.update in range(6, 9)] == [4, 4, 2] and made == [(4, 4), (8, 4)]
+
+
+def test_a_run_is_let_go_of_with_its_graphs(pictures, validation):
+    run = training._Run(ask(), pictures, validation, "")
+    run.graphs[4], gone = training._Graph(), weakref.ref(run)
+    gc.disable()
+    try:
+        del run
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("more", [*ADVERSARIES, {"optimiser": "muon", "ema": 0.9}])
+@pytest.mark.parametrize("more", [{}, {"discriminator": "patch"}, {"optimiser": "muon", "ema": 0.9}])
 def test_an_update_as_a_graph_is_the_update_itself(pictures, validation, more):
-    runs = [training._Run(ask(max_updates=20, device="cuda", **more), pictures, validation, "") for _ in range(2)]
+    """Also as the step size falls; one that was recorded as a number would differ by many updates."""
+    asked = ask(max_updates=20, device="cuda", schedule="cosine", **more)
+    runs = [training._Run(asked, pictures, validation, "") for _ in range(2)]
     runs[1].graphed = False
     for run in runs:
         for _ in range(20):
             run.step()
     assert any(graph.graph for graph in runs[0].graphs.values())
     for ours, theirs in zip(*(run.generator.parameters() for run in runs), strict=True):
-        assert torch.allclose(ours, theirs, atol=1e-3)
+        assert torch.allclose(ours, theirs, atol=2e-4)
 
 
 def test_fresh_masks_are_fresh_in_every_update(run, seen):

@@ -436,7 +436,8 @@ def _weights() -> list[tuple[str, bytes]]:
     with torch.random.fork_rng():
         state = networks.described(told).state_dict()
     return [("small.safetensors", save(state, told)),
-            ("half.safetensors", save({name: value.half() for name, value in state.items()}, told))]
+            ("half.safetensors", save({name: value.half() for name, value in state.items()}, told)),
+            ("packed.safetensors", save(networks.packed(state), told))]
 
 
 def _vgg() -> list[tuple[str, bytes]]:

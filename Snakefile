@@ -11,6 +11,7 @@ PYTHON = shlex.quote(sys.executable)
 PROFILE = config.get("profile", "smoke")
 FOLDER = f"results/{PROFILE}"
 WRITE_UP = "06_write_up"
+BEHIND = f"results/{claims.STAND_IN[PROFILE]}" if PROFILE in claims.STAND_IN else ""
 
 
 def modules(source):
@@ -45,10 +46,9 @@ def others(wildcards):
     """
     if wildcards.notebook != WRITE_UP:
         return []
-    folders = [FOLDER] + [f"results/{claims.STAND_IN[PROFILE]}"] * (PROFILE in claims.STAND_IN)
-    own, *behind = ([f"{folder}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS if notebook != WRITE_UP]
-                    for folder in folders)
-    there = [file for file in sum(behind, own) if Path(file).exists()]
+    names = [f"{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS if notebook != WRITE_UP]
+    own, behind = ([f"{folder}/{name}" for name in names if folder] for folder in (FOLDER, BEHIND))
+    there = [file for file in own + behind if Path(file).exists()]
     return there if config.get("make_do") else list(dict.fromkeys(own + there))
 
 

@@ -165,6 +165,15 @@ def test_the_batch_knows_all_files_that_a_notebook_depends_on():
         assert {Path(file).stem for file in found} == below(module)
 
 
+@pytest.mark.parametrize("profile", ["smoke", "paper"])
+def test_the_batch_of_a_profile_can_be_planned(profile):
+    """Also where another profile's records stand in."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--quiet", "all", "--nolock", "--config",
+               f"profile={profile}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_tracked_files_name_no_place_of_one_machine():
     places = [f"/{word}/".encode() for word in ("work", "root", "home")]
     assert not [path for path in tracked() if any(place in path.read_bytes() for place in places)]

@@ -363,8 +363,8 @@ def matrix(cells: dict[str, dict[str, float]], label: str, width: float = 7.2, *
 
 
 def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: str, ylabel: str, *,
-           log: bool = False, breaks: tuple[float, ...] = ()) -> Figure | None:
-    """Named lines of (x, mean, low, high) with their intervals, on a logarithmic axis a little apart; dotted lines at breaks."""
+           log: bool = False) -> Figure | None:
+    """Named lines of (x, mean, low, high) with their intervals, on a logarithmic axis a little apart."""
     if not lines:
         print("No arm has been run.")
         return None
@@ -375,8 +375,6 @@ def curves(lines: dict[str, list[tuple[float, float, float, float]]], xlabel: st
         x = x * 1.02**place if log else x
         spread = [mean - low, high - mean] if (low < high).any() else None
         axis.errorbar(x, mean, yerr=spread, marker="o", markersize=4, color=shade, label=name, elinewidth=1.6)
-    for place in breaks:
-        axis.axvline(place, color="#555555", linewidth=1, linestyle=":")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     if log:
         axis.set_xscale("log")

@@ -193,11 +193,6 @@ def generator(kind: str, *, size: int, width: int, blocks: int, upsampling: str,
     return UNet(width, blocks, upsampling=upsampling, **options)
 
 
-def of_one_phase(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of a UNet that grows by pixel shuffle, for one that interpolates: of a cell's four pixels, the mean."""
-    return {name: value.unflatten(0, (4, -1)).mean(0) if name.startswith("grow.") else value for name, value in weights.items()}
-
-
 def packed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Weights to keep, a quarter as large, on the CPU.
 
@@ -255,7 +250,7 @@ def described(about: dict[str, str]) -> ContextEncoder | UNet:
 
 
 def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch.Tensor | None = None,
-               at: tuple[int, int] = (0, 0), noise: int = 0) -> torch.Tensor:
+               at: tuple[int, int] = (0, 0)) -> torch.Tensor:
     """The picture with something in its holes, for a generator to be trained from.
 
     Args:
@@ -268,20 +263,18 @@ def fill_holes(picture: torch.Tensor, mask: torch.Tensor, how: str, given: torch
             al. 2019 add it for that within the network. Narrow holes get next to none).
         given: (N, 1, H, W), 1 where the hole is already filled, as from a smaller scale; it is kept, and grain lies over it, too.
         at: where in a larger picture this one lies, row and column, so that grain goes on from tile to tile.
-        noise: which noise "grain" takes, the same for all pictures; training takes another one at each update.
     """
-    return fillings(picture, mask, how, 1, given, at, GRAIN, noise)[0]
+    return fillings(picture, mask, how, 1, given, at, GRAIN)[0]
 
 
 def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, given: torch.Tensor | None = None,
-             at: tuple[int, int] = (0, 0), deviation: float = FAINT, noise: int = 0) -> list[torch.Tensor]:
+             at: tuple[int, int] = (0, 0), deviation: float = FAINT) -> list[torch.Tensor]:
     """`count` fillings for a trained generator: one and the same, but each of "grain" under noise of its own.
 
     Less noise than in training: fills vary less and lie closer to the truth, as with a truncated latent (Brock et al. 2019).
 
     Args:
-        deviation: standard deviation of the noise where holes are broad.
-        noise: the first of the `count` noises. The others are those of `fill_holes`.
+        deviation: standard deviation of the noise where holes are broad. The others are those of `fill_holes`.
     """
     known = 1 - mask
     # Chosen, not multiplied: what lies in the hole may be anything, NaN included.
@@ -300,12 +293,15 @@ def fillings(picture: torch.Tensor, mask: torch.Tensor, how: str, count: int, gi
     if how != "grain":
         return [filled] * count
     hole = mask if given is None else mask + given
-    return [under_grain(filled, hole, number, deviation, at) for number in range(noise, noise + count)]
+    return [under_grain(filled, hole, number, deviation, at) for number in range(count)]
 
 
 def under_grain(filled: torch.Tensor, hole: torch.Tensor, number: int, deviation: float = GRAIN,
                 at: tuple[int, int] = (0, 0)) -> torch.Tensor:
-    """Filled pictures, (N, 3, H, W), under the noise of this number where holes, (N, 1, H, W), are broad."""
+    """Filled pictures, (N, 3, H, W), under the noise of this number where holes, (N, 1, H, W), are broad.
+
+    One noise for all of them; training takes another one at each update.
+    """
     strength = deviation * _breadth(hole).square() * hole
     return filled + _grain(*filled.shape[-2:], at, number).to(filled) * strength
 

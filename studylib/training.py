@@ -170,7 +170,7 @@ def build(asked: Parameters) -> tuple[nn.Module, nn.Module | None, nn.Module | N
 
 
 def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
-    """The weights that a run starts from; those of a network that grows by pixel shuffle also serve one that interpolates.
+    """The weights that a run starts from.
 
     Raises:
         ParameterError: there is no such file, it holds another generator's weights, or, as the record beside it tells, they
@@ -188,8 +188,6 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
             raise ParameterError(f"start = {asked.start!r}: was trained on other pictures, by the record beside it; expected the "
                                  "same seed, source, subject, artist, style and number of validation pictures as this run's.")
     ours, theirs = build(asked)[0].state_dict(), given.state_dict()
-    if asked.upsampling == "bilinear" and getattr(given, "upsampling", "") == "shuffle":
-        theirs = networks.of_one_phase(theirs)
     if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
         raise ParameterError(f"start = {asked.start!r}: holds the weights of another generator than this run's.")
     return theirs

@@ -209,27 +209,20 @@ def test_c6_is_judged_by_the_last_doubling_over_seeds(last, expected):
     assert f"over all seeds {sum(last) / 5 - 18:+.2f}" in row.numbers
 
 
-def four_times_as_long(longer, ours):
-    """The published setting at 16 dB and the recipe at 18 after 200 updates, and both after more."""
-    recipe = trained({"perlin": 18, "training": 9}, train_masks=["perlin"]), trained({"perlin": ours, "training": 3})
-    return {**published({"training": 16, "circle": 12}),
-            **arms(published_longer=trained({"training": longer}), any_mask=recipe[0], longer=recipe[1])}
-
-
 @pytest.mark.parametrize(("published", "ours", "expected"), [
-    (17, 19, "reproduced"), (15, 17, "refuted"), (17, 17, "not decided"), (wavering(16), 19, "not decided")])
-def test_c8_longer_must_help_both(published, ours, expected):
-    assert verdict("C8", four_times_as_long(published, ours)).verdict == expected
-
-
-@pytest.mark.parametrize(("moves", "expected"), [(0.9, "reproduced"), (1.1, "not decided")])
-def test_c8_the_published_setting_must_gain_more_than_its_seeds_move_by(moves, expected):
-    found = four_times_as_long(17, 19)
-    for seed, ends in enumerate(((10, 10), (10, 10 + 5 * moves), *[(10, 10)] * 3)):
-        found["03_gan_training/" + claims.PUBLISHED[seed]]["results"]["validation"] = list(enumerate(ends))
+    ((17, 17.1), 19, "reproduced"), ((15, 15.1), 17, "refuted"), ((17, 17.1), 17, "not decided"),
+    ((17, 15.2), 19, "not decided")])
+def test_c8_longer_must_help_both_over_seeds(published, ours, expected):
+    """The published setting stands at 16 dB and the recipe at 18, and at these after four times the updates."""
+    ends = (*published, *published, published[0])
+    found = {**of_seeds("published", [trained({"training": 16})] * 5),
+             **of_seeds("published_longer", [trained({"training": psnr}) for psnr in ends]),
+             **of_seeds("any_mask", [trained({"perlin": 18, "training": 9})] * 5),
+             **of_seeds("longer", [trained({"perlin": ours, "training": 3})] * 5)}
     row = verdict("C8", found)
     assert row.verdict == expected
-    assert f"from look to look the published setting moves by {moves:.2f} dB" in row.numbers
+    assert f"on its own mask, 200 to 200 updates: {sum(ends) / 5 - 16:+.2f}" in row.numbers
+    assert f"stands {sum(ends) / 5 - 18:+.2f}" in row.numbers
 
 
 @pytest.mark.parametrize(("faces", "paintings", "expected"), [

@@ -78,7 +78,8 @@ PAIRS = [
     ("any_mask", "plain_1000", "augment"), ("any_mask", "diff_1000", "diff_augment"), ("pictures_100", "plain_100", "augment"),
     ("pictures_100", "diff_100", "diff_augment"), ("one_artist", "mixture", "subject"),
     ("pictures_500", "pictures_500_seed_1", "seed"), ("pictures_500", "pictures_500_seed_2", "seed"),
-    *((arm, f"{arm}_seed_{seed}", "seed") for arm in ("any_mask", "pictures_500") for seed in (3, 4))]
+    *((arm, f"{arm}_seed_{seed}", "seed") for arm in ("any_mask", "pictures_500") for seed in (3, 4)),
+    *(("longer", f"longer_seed_{seed}", "seed") for seed in range(1, 5))]
 
 
 @pytest.mark.parametrize(("one", "other", "key"), PAIRS)
@@ -92,6 +93,7 @@ def test_arms_that_are_compared_differ_in_one_line(one, other, key):
 @pytest.mark.parametrize(("one", "other", "seed", "tested"), [
     ("published", "published_seed_3", 3, "circle"), ("published", "published_seed_4", 4, "circle"),
     ("ladder_8_average", "ladder_8_seed_1", 1, "perlin"), ("ladder_8_average", "ladder_8_seed_2", 2, "perlin"),
+    *(("published_longer", f"published_longer_seed_{seed}", seed, "circle") for seed in range(1, 5)),
     *((arm, f"{arm}_seed_{seed}", seed, "perlin") for arm in ("mixture", "one_artist") for seed in range(1, 5))])
 def test_other_seeds_may_be_tested_on_less_and_differ_in_nothing_else(one, other, seed, tested):
     first, second = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in (one, other))

@@ -78,6 +78,8 @@ PAIRS = [
     ("any_mask", "plain_1000", "augment"), ("any_mask", "diff_1000", "diff_augment"), ("pictures_100", "plain_100", "augment"),
     ("pictures_100", "diff_100", "diff_augment"), ("one_artist", "mixture", "subject"),
     ("pictures_500", "pictures_500_seed_1", "seed"), ("pictures_500", "pictures_500_seed_2", "seed"),
+    ("looks_all", "looks_no_noise", "fill"), ("looks_all", "looks_no_features", "perceptual_weight"),
+    ("looks_all", "looks_no_adversary", "discriminator"),
     *((arm, f"{arm}_seed_{seed}", "seed") for arm in ("any_mask", "pictures_500") for seed in (3, 4)),
     *(("longer", f"longer_seed_{seed}", "seed") for seed in range(1, 5))]
 

@@ -174,7 +174,7 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
 
     Raises:
         ParameterError: there is no such file, it holds another generator's weights, or, as the record beside it tells, they
-            were trained on another split, so that this run's validation pictures may be among those.
+            were trained on another split of these pictures, so that this run's validation pictures may be among those.
     """
     file = _start_file(asked)
     try:
@@ -183,14 +183,23 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
         raise ParameterError(f"start = {asked.start!r}: {problem}") from None
     if file.with_suffix(".json").exists():
         before = records.read(file.with_suffix(".json"))["parameters"]
-        split = ("seed", "source", "subject", "artist", "style", "validation")
-        if any(before.get(name) != getattr(asked, name) for name in split):
+        if not _kept_apart(before, asked.model_dump()):
             raise ParameterError(f"start = {asked.start!r}: was trained on other pictures, by the record beside it; expected the "
-                                 "same seed, source, subject, artist, style and number of validation pictures as this run's.")
+                                 "same seed, source, subject, artist, style and number of validation pictures as this run's, or "
+                                 "epochs = 0 and another artist.")
     ours, theirs = build(asked)[0].state_dict(), given.state_dict()
     if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
         raise ParameterError(f"start = {asked.start!r}: holds the weights of another generator than this run's.")
     return theirs
+
+
+def _kept_apart(before: dict, asked: dict) -> bool:
+    """Are a run's validation pictures surely none that an earlier one learned from? The embedded ones have no artists."""
+    painted = all(of["source"] == "wikiart" and of["subject"] == "paintings" for of in (before, asked))
+    if painted and before["artist"] != asked["artist"]:
+        return not asked["epochs"]  # tested, and not trained on, for a third run to start from
+    split = ("seed", "source", "subject", "validation", *(("artist", "style") if asked["source"] == "wikiart" else ()))
+    return all(before[name] == asked[name] for name in split)
 
 
 def _start_file(asked: Parameters) -> Path:

@@ -103,6 +103,17 @@ def test_other_seeds_may_be_tested_on_less_and_differ_in_nothing_else(one, other
     assert second == {**first, "seed": seed, "test_masks": [tested]}
 
 
+@pytest.mark.parametrize(("artist", "named"), [("monet", "claude-monet"), ("nara", "unknown-artist")])
+@pytest.mark.parametrize("model", ["any_mask_128", "any_mask_128_adversarial"])
+def test_models_are_tested_as_they_are_on_artists_they_never_saw(model, artist, named):
+    trained, tested = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in (model, f"{model}_{artist}"))
+    assert tested.pop("artist") == named
+    for name in ("style", "train", "keep_weights", "keep_pictures", "start", "epochs"):
+        (tested if name in ("style", "train") else trained).pop(name, None)
+    assert (tested.pop("start"), tested.pop("epochs")) == (f"results/{{profile}}/03_gan_training/{model}.safetensors", 0)
+    assert tested == trained
+
+
 def test_muon_and_adam_are_compared_with_nothing_else_changed():
     adam, muon = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in ("any_mask_plain", "any_mask_muon"))
     assert muon == {**adam, "optimiser": "muon", "lr": 10 * adam["lr"]}

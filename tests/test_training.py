@@ -504,6 +504,23 @@ def test_weights_that_may_have_seen_the_validation_pictures_are_no_start(run, tm
         training.start_of(ask(start=start, seed=1))
 
 
+@pytest.mark.parametrize(("asked", "right"), [
+    ({}, True), ({"artist": "claude-monet", "epochs": 0}, True), ({"artist": "claude-monet", "epochs": 0, "seed": 1}, True),
+    ({"artist": "claude-monet"}, False), ({"style": "Realism", "epochs": 0}, False),
+    ({"artist": "claude-monet", "epochs": 0, "subject": "mixture"}, False),
+    ({"artist": "claude-monet", "epochs": 0, "source": "atelier"}, False)])
+def test_weights_may_be_tested_on_an_artist_they_never_saw(tmp_path, asked, right):
+    first = ask(keep_weights=True, record=str(tmp_path / "first.json"), source="wikiart")
+    files = training.keep_weights(training.Trained(training.build(first)[0], "mean", 1, 0.0), first)
+    records.write(first.record, notebook="03_gan_training", parameters=first.model_dump(), results={}, seconds=1.0, files=files)
+    second = ask(start=str(tmp_path / "first.safetensors"), **{"source": "wikiart", **asked})
+    if right:
+        assert training.start_of(second)
+    else:
+        with pytest.raises(parameters.ParameterError, match="or epochs = 0 and another artist"):
+            training.start_of(second)
+
+
 @pytest.mark.parametrize(("asked", "count", "updates"), [
     ({"epochs": 3}, 10, 9), ({"epochs": 3}, 8, 6), ({"epochs": 3}, 1, 3), ({"epochs": 3, "updates": "epoch"}, 10, 3),
     ({"epochs": 200, "max_updates": 50}, 10, 50), ({"epochs": 2, "max_updates": 50}, 10, 6),

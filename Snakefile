@@ -65,6 +65,12 @@ def start(wildcards):
     return [weights] if weights else []
 
 
+def table(wildcards):
+    """The table of counts that a run ranks."""
+    asked = parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("ranking_url", "")
+    return [asked] if asked.endswith(".csv") else []
+
+
 def cores(wildcards):
     """As many as the run's torch threads: threads that share a core with another run's mostly wait for each other."""
     return parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("threads") or 1
@@ -83,6 +89,7 @@ rule experiment:
         library=lambda wildcards: LIBRARY[wildcards.notebook],
         records=others,
         start=start,
+        table=table,
     output:
         record=FOLDER + "/{notebook}/{experiment}.json",
     log:

@@ -180,10 +180,11 @@ def _said(interval: tuple[float, float, float], unit: str = " dB") -> str:
 
 
 def _largest_group(curation: dict) -> tuple[str, str]:
+    """Reproduced if the study's artist and style are the largest of 20 groups or more."""
     got = curation["results"]
     (artist, style, count), *others = got["ranking"]
-    following = f", next {others[0][0]} {others[0][2]}" if others else ""
-    numbers = f"{artist}, {style}: {count} pictures{following}; {got['used']} used, {len(got['rejected'])} rejected"
+    following = "".join(f", {name}, {of}: {number}" for name, of, number in others[:2])
+    numbers = f"{artist}, {style}: {count} pictures{following}; at hand {got['used']} used, {len(got['rejected'])} rejected"
     if got["source"] == "atelier":
         return "not decided", f"embedded pictures have no artists; {numbers}"
     if len(got["ranking"]) < 20:

@@ -44,7 +44,7 @@ class Parameters(BaseModel):
     subject: Literal["paintings", "faces", "mixture"] = Field("paintings", description="what the pictures show")
     artist: Text = Field("pierre-auguste-renoir", description="whose paintings, as WikiArt writes the name")
     style: Text = Field("Impressionism", description="in which style")
-    ranking_url: Text = Field("", description="parquet files whose labels are ranked; empty: the pictures at hand")
+    ranking_url: Text = Field("", description="what is ranked: parquet files, or a table of counts; empty: what is at hand")
     size: int = Field(64, ge=32, le=1024, multiple_of=16, description="side of a picture, pixels")
     train: int = Field(200, ge=1, le=100_000, description="number of training pictures")
     validation: int = Field(24, ge=2, le=10_000, description="number of validation pictures")

@@ -5,6 +5,7 @@ Every source has `pictures()` (labels only, cheap, sorted by name), `read(pictur
 decoded here.
 """
 
+import csv
 import io
 import json
 import os
@@ -56,6 +57,29 @@ def ranking(pictures: Iterable[Picture]) -> list[tuple[str, str, int]]:
     """Groups as (artist, style, number of pictures), the largest first, equal ones by the alphabet."""
     counts = Counter((picture.artist, picture.style) for picture in pictures)
     return sorted(((*group, count) for group, count in counts.items()), key=lambda group: (-group[2], group[:2]))
+
+
+def ranking_of(where: str) -> list[tuple[str, str, int]]:
+    """The ranking of parquet files by their labels; or of a table by its counts, within the repository or anywhere.
+
+    Args:
+        where: what `Parquet` takes, or the path of a CSV file with the columns artist, style and pictures.
+
+    Raises:
+        DataError: it cannot be read, or is no such table.
+    """
+    if not where.endswith(".csv"):
+        return ranking(Parquet(where).pictures())
+    file = records.ROOT / Path(where).expanduser()
+    try:
+        with open(file, newline="", encoding="utf-8") as table:
+            groups = [(row["artist"], row["style"], int(row["pictures"])) for row in csv.DictReader(table)]
+        if not groups:
+            raise ValueError("it has no rows")
+    except (OSError, csv.Error, KeyError, TypeError, ValueError) as problem:
+        raise DataError(f"{file}: expected a table with the columns artist, style and pictures, a whole number "
+                        f"({problem}).") from None
+    return sorted(groups, key=lambda group: (-group[2], group[:2]))
 
 
 class WikiArtFolder:

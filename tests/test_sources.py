@@ -151,6 +151,28 @@ def test_labels_and_names_of_a_wikiart_folder(tmp_path):
     assert sources.ranking(pictures) == [(*RENOIR, 7), ("unknown-artist", "Nara ehon", 1)]
 
 
+def test_a_table_of_counts_is_ranked(tmp_path):
+    table = tmp_path / "groups.csv"
+    table.write_text("style,artist,pictures\nCubism,b,2\nCubism,a,2\n\"Pop, Op\",c,10\n")
+    assert sources.ranking_of(str(table)) == [("c", "Pop, Op", 10), ("a", "Cubism", 2), ("b", "Cubism", 2)]
+
+
+def test_wikiart_s_groups_are_told_as_counted():
+    groups = sources.ranking_of("docs/wikiart_groups.csv")
+    assert groups[:2] == [(*RENOIR, 1368), ("giovanni-battista-piranesi", "Neoclassicism", 1352)]
+    assert len(groups) == len({group[:2] for group in groups}) == 306 and min(count for *_, count in groups) == 100
+
+
+@pytest.mark.parametrize("content", [None, b"", b"artist,style\na,b\n", b"artist,style,pictures\na,b,many\n",
+                                     b"artist,style,pictures\na\n", b"\xff\xfe\x00"])
+def test_what_is_no_table_of_counts_is_one_sentence(tmp_path, content):
+    table = tmp_path / "groups.csv"
+    if content is not None:
+        table.write_bytes(content)
+    with pytest.raises(sources.DataError, match=r"groups\.csv: expected a table with the columns artist, style and pictures"):
+        sources.ranking_of(str(table))
+
+
 def test_a_name_that_is_no_utf8_is_listed_and_read(tmp_path):
     folder = os.fsencode(tmp_path / "Impressionism")
     os.mkdir(folder)

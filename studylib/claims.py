@@ -183,7 +183,7 @@ def _largest_group(curation: dict) -> tuple[str, str]:
     """Reproduced if the study's artist and style are the largest of 20 groups or more."""
     got = curation["results"]
     (artist, style, count), *others = got["ranking"]
-    following = "".join(f", {name}, {of}: {number}" for name, of, number in others[:2])
+    following = "".join(f", then {name}, {of}: {number}" for name, of, number in others[:2])
     numbers = f"{artist}, {style}: {count} pictures{following}; at hand {got['used']} used, {len(got['rejected'])} rejected"
     if got["source"] == "atelier":
         return "not decided", f"embedded pictures have no artists; {numbers}"

@@ -220,8 +220,8 @@ def _random_masks(*arms: dict) -> tuple[str, str]:
     published, white = (ladder[1], *seeds[:len(OTHER_SEEDS)]), (ladder[-1], *seeds[len(OTHER_SEEDS):])
     learned, said = _over_seeds(white, "perlin", "mean colour")
     said = [f"unseen Perlin masks, against mean colour: from white holes, with all its rungs, {said}, the published network "
-            f"with a step per batch {_over_seeds(published, 'perlin', 'mean colour')[1]}; the study's recipe, untrained, "
-            f"{_said(gain(start, 'perlin', 'mean colour'))}"]
+            f"with a step per batch and fresh masks {_over_seeds(published, 'perlin', 'mean colour')[1]}; the study's recipe, "
+            f"untrained, {_said(gain(start, 'perlin', 'mean colour'))}"]
     steps = []
     for name, before, after in zip(RUNGS[2:], ladder, ladder[1:], strict=False):
         steps.append(intervals.difference(values(after, "perlin"), values(before, "perlin")))
@@ -262,9 +262,9 @@ def _mixture(start: dict, *arms: dict) -> tuple[str, str]:
     elsewhere = one[0]["results"]["elsewhere"]
     groups = [(subject, artist) for subject, of in elsewhere.items() for artist in dict.fromkeys(of["artist"])]
     tests = [_of_seeds([_on_artist(*pair, *group) for pair in zip(mixed, one, strict=True)]) for group in groups]
-    said = [f"{artist} ({elsewhere[subject]['artist'].count(artist)} of the {subject}) {told}"
-            for (subject, artist), (_, told) in zip(groups, tests, strict=True)]
-    change = tests[0][0]
+    change, first = tests[0]
+    said = [f"{artist} ({elsewhere[subject]['artist'].count(artist)} of the {subject}) {told}" for (subject, artist), told
+            in zip(groups, (first, *(_said(other) for other, _ in tests[1:])), strict=True)]
     learned, far = _learned(one[0], start)
     told = (f"{one[0]['parameters']['train']} pictures each, under the masks `{one[0]['parameters']['test_masks'][0]}`; the "
             f"mixture's gain on {', '.join(said)}; the first seed's model of one artist is {far}")
@@ -429,10 +429,12 @@ def _restored(record: dict) -> tuple[str, str]:
         said.append(f"{name}: {100 * of['hole_ratio']:.1f} % lost, filled by {of['method']}, on losses like these {ahead:+.2f} "
                     f"dB from the best other method, {changed} changed outside the mask, steps across tiles {seam:.2f} of those "
                     "elsewhere")
-    for family, of in orders.items():
-        change = intervals.interval(of["uncertainty"])
-        fit.append(change[1] > 0)
-        said.append(f"rank correlation of uncertainty and error, {family}: {_said(change, '')}")
+    of_families = {family: intervals.interval(of["uncertainty"]) for family, of in orders.items()}
+    fit += [change[1] > 0 for change in of_families.values()]
+    if of_families:
+        least = min(of_families, key=of_families.get)
+        said.append(f"rank correlation of uncertainty and error, the least of {len(orders)} families ({least}): "
+                    f"{_said(of_families[least], '')}")
     return "reproduced" if paintings and all(fit) else "not decided", "; ".join(said)
 
 

@@ -117,8 +117,9 @@ def test_models_are_tested_as_they_are_on_artists_they_never_saw(model, artist, 
 def test_the_model_is_tested_as_it_is_at_twice_the_size():
     model = "any_mask_128_adversarial"
     trained, tested = (parameters.read(PARAMS / "03_gan_training" / f"{name}.yaml") for name in (model, f"{model}_at_256"))
-    for name in ("keep_weights", "keep_pictures", "start", "epochs", "size", "test_masks"):
+    for name in ("keep_weights", "keep_pictures", "start", "epochs", "size", "test_masks", "augment"):
         trained.pop(name)
+    assert tested.pop("augment") == "mirror"  # crops need pictures at twice the size
     assert tested.pop("start") == f"results/{{profile}}/03_gan_training/{model}.safetensors"
     assert [tested.pop(name) for name in ("epochs", "size", "train")] == [0, 256, 100]
     assert tested.pop("test_masks") and tested == trained

@@ -119,6 +119,28 @@ def gain_table(record: dict, start: dict, least: float = 0.0) -> str:
     return "\n".join(lines)
 
 
+def elsewhere_table(found: dict[str, dict]) -> str:
+    """What `gain_table` shows of both models for any mask, on other pictures than those they were judged by, as Markdown.
+
+    Args:
+        found: records by the names of their runs; of `ELSEWHERE` those count that are there.
+    """
+    lines = ["| pictures | masks | best classical, hole PSNR | gain (dB), PSNR loss | gain (dB), with VGG-19 and adversary | "
+             "best classical, LPIPS | change (less is better) |", "|---|---|---|---|---|---|---|"]
+    for ending, pictures in ELSEWHERE.items():
+        plain, looks = (found.get(arm + ending, {}).get("results", {}).get("metrics", {}) for arm in _ANY_MASK)
+        for family, scored in looks.items():
+            gains = [intervals.against_best({family: of[family]}, _MODEL, list(_CLASSICAL))[family] if of else None
+                     for of in (plain, looks)]
+            judged, *less = intervals.against_best({family: scored}, _MODEL, list(_CLASSICAL), "lpips")[family]
+            psnr, lpips = (np.mean(scored[name][metric]) for name, metric in ((gains[1][0], "psnr"), (judged, "lpips")))
+            mean, high, low = (-100 * part / lpips for part in less)
+            lines.append(f"| {pictures} | {family} | {gains[1][0]} {psnr:.2f} | "
+                         + " | ".join(_said(gained[1:], "") if gained else "" for gained in gains)
+                         + f" | {judged} {lpips:.3f} | {mean:+.0f} % [{low:+.0f}, {high:+.0f}] |")
+    return "\n".join(lines)
+
+
 def in_buckets(record: dict, buckets: tuple, metric: str = "psnr") -> list[tuple]:
     """The model's gain over the best classical method in each hole-ratio bucket of each family that has 5 pictures or more.
 
@@ -450,6 +472,8 @@ PUBLISHED = _seeds("published", 4)
 OTHER_SEEDS = _seeds("random_masks")[1:]
 WHITE_SEEDS = ("ladder_8_seed_1", "ladder_8_seed_2")
 _ANY_MASK = ("any_mask_128", "any_mask_128_adversarial")
+# Other pictures that the models for any mask were tested on: the ending of the run's name, and what they are.
+ELSEWHERE = {"_monet": "Monet", "_nara": "Nara picture books", "_at_256": "Renoir, 256 pixels"}
 LADDER = ("fixed_mask", "random_masks", "ladder_3_mask_input", "ladder_4_skips", "ladder_5_hole_loss", "ladder_6_group_norm",
           "ladder_7_patch_judge", "ladder_8_average", "only_perlin")
 _WHITE = LADDER[:-1]  # the rungs that begin with white holes

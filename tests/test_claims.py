@@ -346,3 +346,15 @@ def test_the_table_of_gains_counts_large_holes_and_tells_lpips_in_percent():
     whole = claims.gain_table(record, start).splitlines()[2:]
     assert [line.split("|")[1].strip() for line in whole] == ["box", "circle"]
     assert "-2.38" in whole[0]
+
+
+def test_elsewhere_table_shows_both_models_where_they_were_tested():
+    def tested(psnr, lpips):
+        telea = {"psnr": [20.0] * 4, "lpips": [0.2] * 4}
+        return {"results": {"metrics": {"box": {"Telea": telea, "this model": {"psnr": [psnr] * 4, "lpips": [lpips] * 4}}}}}
+
+    found = {"any_mask_128_monet": tested(21.5, 0.19), "any_mask_128_adversarial_monet": tested(21.0, 0.15),
+             "any_mask_128_adversarial_at_256": tested(19.0, 0.25), "any_mask_128_nara": tested(30.0, 0.1)}
+    assert claims.elsewhere_table(found).splitlines()[2:] == [
+        "| Monet | box | Telea 20.00 | +1.50 [+1.50, +1.50] | +1.00 [+1.00, +1.00] | Telea 0.200 | -25 % [-25, -25] |",
+        "| Renoir, 256 pixels | box | Telea 20.00 |  | -1.00 [-1.00, -1.00] | Telea 0.200 | +25 % [+25, +25] |"]

@@ -225,6 +225,11 @@ def test_readme_shows_the_gains_of_the_models_for_any_mask(arm):
     assert claims.gain_table(made, start) in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_readme_shows_what_the_models_do_on_other_pictures():
+    made = {name.split("/")[1]: record for name, record in claims.load(ROOT / "results" / "paper").items()}
+    assert claims.elsewhere_table(made) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_committed_weights_are_those_of_their_record():
     made = records.read(restoration.WEIGHTS.with_suffix(".json"))
     assert made["files"] == {restoration.WEIGHTS.name: records.sha256(restoration.WEIGHTS)}

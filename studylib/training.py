@@ -195,11 +195,11 @@ def start_of(asked: Parameters) -> dict[str, torch.Tensor]:
 
 def _kept_apart(before: dict, asked: dict) -> bool:
     """Are a run's validation pictures surely none that an earlier one learned from? The embedded ones have no artists."""
-    painted = all(of["source"] == "wikiart" and of["subject"] == "paintings" for of in (before, asked))
-    if painted and before["artist"] != asked["artist"]:
+    painted = all((of.get("source"), of.get("subject")) == ("wikiart", "paintings") for of in (before, asked))
+    if painted and before.get("artist") != asked["artist"]:
         return not asked["epochs"]  # tested, and not trained on, for a third run to start from
     split = ("seed", "source", "subject", "validation", *(("artist", "style") if asked["source"] == "wikiart" else ()))
-    return all(before[name] == asked[name] for name in split)
+    return all(before.get(name) == asked[name] for name in split)
 
 
 def _start_file(asked: Parameters) -> Path:

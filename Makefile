@@ -23,7 +23,7 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 	$(BIN)/uv pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-study: venv  ## run the whole study: PROFILE=smoke (default, minutes), laptop (hours) or paper (a GPU)
+study: venv  ## run the whole study: PROFILE=smoke (default, half an hour), laptop (hours) or paper (a GPU)
 	@$(BIN)/python -m studylib study --profile $(PROFILE) --cores $(CORES) --gpu-runs $(GPU_RUNS)
 
 # One thread each: tests start processes beside each other, and threads of small sums only wait for one another.

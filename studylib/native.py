@@ -1,0 +1,151 @@
+"""The test at native size: made losses in large pictures, and how well each method fills them.
+
+At 128 pixels a network may paint what a scan of a painting does not have: speckle, brushwork of thumbnails. Here pictures stay as
+large as they come, losses are as wide as a conservator's, and beside PSNR and LPIPS the fill's fine texture is measured.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+FAMILIES = ("irregular", "strokes", "circle", "box", "cracks")
+
+_CROP = 256  # side of the crops on which LPIPS is measured, pixels
+
+
+def made_losses(family: str, height: int, width: int, seed: int) -> np.ndarray:
+    """A made loss for a picture of any size: (height, width) bool, a function of its arguments alone.
+
+    irregular: noise above a level, 10 to 40 % of the picture; strokes: wide brush strokes, 10 to 40 %; circle and box: four to
+    eight of 60 to 250 pixels across; cracks: the borders of bent cells, 2 to 6 pixels wide.
+
+    Raises:
+        ValueError: another family.
+    """
+    if family not in FAMILIES:
+        raise ValueError(f"family {family!r}: expected one of {', '.join(FAMILIES)}.")
+    rng = np.random.default_rng([seed, FAMILIES.index(family)])
+    return {"irregular": _irregular, "strokes": _strokes, "circle": _circles, "box": _boxes, "cracks": _cracks}[family](
+        rng, height, width)
+
+
+def _noise(rng: np.random.Generator, height: int, width: int, cells: tuple[int, ...], persistence: float) -> np.ndarray:
+    """Smooth noise of several octaves, with so many cells along the shorter side."""
+    import cv2
+
+    total, short = np.zeros((height, width), np.float32), min(height, width)
+    for octave, count in enumerate(cells):
+        lattice = rng.standard_normal((-(-count * height // short) + 3, -(-count * width // short) + 3)).astype(np.float32)
+        step = short / count
+        y, x = (np.arange(side, dtype=np.float32) / step + 1 for side in (height, width))
+        total += persistence**octave * cv2.remap(lattice, *np.meshgrid(x, y), cv2.INTER_CUBIC)
+    return total
+
+
+def _irregular(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    noise = _noise(rng, height, width, (4, 8, 16, 32), 0.55)
+    return noise > np.quantile(noise, 1 - rng.uniform(0.1, 0.4))
+
+
+def _strokes(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    import cv2
+
+    hole, share = np.zeros((height, width), np.uint8), rng.uniform(0.1, 0.35)
+    short = min(height, width)
+    while hole.mean() < share:
+        at, heading = rng.uniform(0, 1, 2) * (width, height), rng.uniform(0, 2 * np.pi)
+        thick = int(short * rng.uniform(0.05, 0.12))
+        for _ in range(rng.integers(2, 5)):
+            heading += rng.uniform(-1.2, 1.2)
+            to = at + short * rng.uniform(0.1, 0.25) * np.array([np.cos(heading), np.sin(heading)])
+            cv2.line(hole, tuple(map(int, at)), tuple(map(int, to)), 1, thick)
+            at = to
+    return hole > 0
+
+
+def _circles(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[:height, :width]
+    hole = np.zeros((height, width), bool)
+    for _ in range(rng.integers(4, 9)):
+        radius = rng.uniform(30, 125)
+        hole |= (y - rng.uniform(0, height)) ** 2 + (x - rng.uniform(0, width)) ** 2 < radius**2
+    return hole
+
+
+def _boxes(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    hole = np.zeros((height, width), bool)
+    for _ in range(rng.integers(4, 9)):
+        tall, wide = rng.integers(60, 251, 2)
+        top, left = rng.integers(0, max(1, height - tall)), rng.integers(0, max(1, width - wide))
+        hole[top:top + tall, left:left + wide] = True
+    return hole
+
+
+def _cracks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    import cv2
+    from scipy.spatial import cKDTree
+
+    cell = min(height, width) / rng.uniform(4, 7)
+    bend = [0.1 * cell * _noise(rng, height, width, (12, 24, 48), 0.6) for _ in range(2)]
+    y, x = (grid + shift for grid, shift in zip(np.mgrid[:height, :width], bend, strict=True))
+    rows, columns = np.mgrid[-2:height / cell + 2, -2:width / cell + 2]
+    seeds = (np.stack([rows.ravel(), columns.ravel()], 1) + rng.uniform(0, 1, (rows.size, 2))) * cell
+    away, nearest = cKDTree(seeds).query(np.stack([y.ravel(), x.ravel()], 1), k=2)
+    labels = nearest[:, 0].reshape(height, width)
+    lines = np.zeros((height, width), bool)
+    lines[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    lines[1:] |= labels[1:] != labels[:-1]
+    distance = cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, 5)
+    half = 1 + 2 * np.clip(0.5 + 0.4 * _noise(rng, height, width, (4, 8), 0.5), 0, 1)  # 2 to 6 pixels wide
+    return distance <= half
+
+
+def crops(hole: np.ndarray, most: int = 12) -> list[tuple[slice, slice]]:
+    """Squares of 256 pixels (smaller where the picture is) around the holes, those with the most hole first; they may touch, not
+    overlap by more than a half."""
+    from studylib import damage
+
+    return damage.close_ups(hole, most, _CROP)
+
+
+def hole_psnr(restored: np.ndarray, truth: np.ndarray, hole: np.ndarray) -> float:
+    """PSNR over the hole's pixels, dB, of (H, W, 3) uint8 pictures."""
+    error = (restored[hole].astype(np.float64) - truth[hole]) / 255
+    return float(-10 * np.log10(max(float((error**2).mean()), 1e-10)))
+
+
+def crop_lpips(restored: np.ndarray, truth: np.ndarray, hole: np.ndarray) -> float:
+    """Mean LPIPS (AlexNet) over the crops around the holes, of (H, W, 3) uint8 pictures."""
+    import torch
+
+    from studylib import metrics
+
+    def tensor(picture: np.ndarray) -> torch.Tensor:
+        return torch.stack([torch.from_numpy(np.ascontiguousarray(picture[part])) for part in crops(hole)]).permute(
+            0, 3, 1, 2).float() / 127.5 - 1
+
+    return float(metrics.lpips(tensor(restored), tensor(truth)).mean())
+
+
+def texture(restored: np.ndarray, hole: np.ndarray, sigma: float = 2.5, ring: int = 24) -> tuple[float, float]:
+    """The fill's fine texture relative to that of a ring around it, for lightness and for chroma (CIELAB).
+
+    Fine is what a Gaussian of `sigma` pixels takes away; the ratio is one of root mean squares. 1: alike; a blurred fill has
+    lightness far below 1, coloured speckle has chroma far above. NaN where hole or ring has fewer than 50 pixels.
+    """
+    import cv2
+
+    lab = cv2.cvtColor(restored.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+    fine = lab - cv2.GaussianBlur(lab, (0, 0), sigma)
+    inner_border = np.ones((5, 5), np.uint8)
+    shape = hole.astype(np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * ring + 1,) * 2)
+    around = (cv2.dilate(shape, disc) > 0) & ~(cv2.dilate(shape, inner_border) > 0)
+    inner = cv2.erode(shape, inner_border, borderValue=1) > 0
+    if inner.sum() < 50 or around.sum() < 50:
+        return float("nan"), float("nan")
+
+    def energy(channels: list[int], where: np.ndarray) -> float:
+        return float(np.sqrt((fine[..., channels][where] ** 2).mean()))
+
+    return (energy([0], inner) / max(energy([0], around), 1e-3), energy([1, 2], inner) / max(energy([1, 2], around), 0.05))

@@ -20,11 +20,12 @@ from PIL import Image, UnidentifiedImageError
 
 from studylib import scan_tiff
 from studylib.scan_kinds import EXPECTED, kind
-from studylib.scan_metadata import Metadata, boxes, of_image, of_jp2, of_png, whole
+from studylib.scan_metadata import Metadata, boxes, of_image, of_jp2, of_png, png_pixels, whole
 from studylib.scan_values import Pixels, Refused, flat_alpha, within
 
 _MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "I": "L"}
 _PPM = re.compile(rb"P([2356])" + rb"(?:\s|#[^\n]*\n)+(\d{1,9})" * 3 + rb"\s")  # kind, width, height, the largest value
+_PNG_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}  # by its colour type
 _CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _SPACES = {12: "CMYK", 14: "CIE L*a*b*", 18: "sYCC", 20: "e-sRGB", 21: "ROMM-RGB", 24: "e-sYCC"}  # of JPEG 2000
 
@@ -57,8 +58,8 @@ def decode_again(path: Path) -> tuple[Pixels, bool] | None:
     if name == "PPM" and head and head[4] in (b"255", b"65535"):
         values = _by_opencv(data)
         return Pixels(values, _CHANNELS[values.shape[2]], 8 * values.itemsize), True
-    if name == "PNG" and data[24] == 16 or name == "JPEG2000" and _components(data)[0] in (1, 3):
-        values = _by_opencv(data)
+    if (name == "PNG" and data[24] == 16) or (name == "JPEG2000" and _components(data)[0] in (1, 3)):
+        values = _by_opencv(png_pixels(data) if name == "PNG" else data)
         if name == "PNG" and data[25] == 4:  # grey with alpha
             values = values[..., [0, 3]]
         return Pixels(values, _CHANNELS[values.shape[2]], 16 if name == "PNG" else _components(data)[1]), name == "PNG"
@@ -79,10 +80,13 @@ def _png(data: bytes, _: str) -> tuple[Pixels, Metadata]:
     import imagecodecs
 
     within(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"), len(data))
+    bits, colour = data[24:26]
+    if bits not in _PNG_BITS.get(colour, ()) or data[26:28] != b"\0\0" or data[28] > 1:
+        raise Refused("cannot be read as a picture (its head is damaged).")
     at = data.find(b"acTL", 33, max(33, data.find(b"IDAT")))
     if at > 0 and (frames := int.from_bytes(data[at + 4:at + 8], "big")) > 1:
         raise Refused(f"holds {frames} pages or frames; expected one picture.")
-    values = imagecodecs.png_decode(data)
+    values = imagecodecs.png_decode(png_pixels(data))
     values = values if values.ndim == 3 else values[..., None]
     return Pixels(values, _CHANNELS[values.shape[2]], 8 * values.itemsize), of_png(data)
 
@@ -109,9 +113,8 @@ def _by_pillow(data: bytes, name: str) -> tuple[Pixels, Metadata]:
                 values = values if values.ndim == 3 else values[..., None]
                 return Pixels(values, _CHANNELS[values.shape[2]], bits), told
         pixels = _of_pillow(image)
-    if frames > 1:
-        pixels = dataclasses.replace(pixels, notes=(f"{frames - 1} further picture(s) in it, such as previews, are not carried on",))
-    return pixels, told
+    notes = (f"{frames - 1} further picture(s) in it, such as previews, are not carried on",) if frames > 1 else ()
+    return dataclasses.replace(pixels, notes=notes), told
 
 
 def _of_pillow(image: Image.Image) -> Pixels:
@@ -152,7 +155,9 @@ def _by_opencv(data: bytes) -> np.ndarray:
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise Refused("cannot be read as a picture (it is damaged).")
-    return values[..., None] if values.ndim == 2 else values[..., {3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.shape[2]]]
+    if values.ndim == 2:
+        return values[..., None]
+    return cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
 
 def _jp2(data: bytes, _: str) -> tuple[Pixels, Metadata]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2, IFDRational
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
 from studylib import scan_decoders, scan_tiff
 from studylib.scan_metadata import EXIF_IFD, GPS_IFD, LAYOUT, Metadata, exif_with, of_png, png_chunks, xmp_with
@@ -38,7 +38,7 @@ def tiff(stored: np.ndarray, mode: str, told: Metadata) -> bytes:
     for top in range(0, height, rows):
         strip = np.array(stored[top:top + rows], stored.dtype.newbyteorder("<"))
         strip[:, 1:] -= stored[top:top + rows, :-1]  # the predictor
-        strips.append(imagecodecs.deflate_encode(strip.tobytes(), level=6))
+        strips.append(imagecodecs.deflate_encode(strip.tobytes(), level=1))
     lengths = [len(strip) for strip in strips]
     if sum(lengths) > 0xF0000000:
         raise ValueError(f"{sum(lengths)} bytes; a TIFF file holds at most 4 GB.")

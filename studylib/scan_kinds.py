@@ -8,15 +8,16 @@ from studylib.scan_values import Refused
 EXPECTED = "JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, JPEG 2000, AVIF or HEIC"
 # Where a sign stands, the sign, and the kind; with an article, one that is not read.
 _SIGNS = (
-    (0, b"\xff\xd8\xff", "JPEG"), (0, b"\x89PNG\r\n\x1a\n", "PNG"), (0, b"GIF8", "GIF"), (0, b"BM", "BMP"), (8, b"WEBP", "WEBP"),
-    (0, b"II*\0\x10\0\0\0CR", "a camera's raw (CR2)"), *((0, sign, "TIFF") for sign in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"), (0, b"\xff\x4f\xff\x51", "JPEG2000"),
-    (0, b"\0\0\0\x0cJXL ", "a JPEG XL"), (0, b"\xff\n", "a JPEG XL"), (0, b"II\xbc", "a JPEG XR"), (0, b"8BPS\0\2", "a Photoshop (PSB)"),
-    (0, b"8BPS", "a Photoshop (PSD)"), (0, b"gimp xcf", "a GIMP (XCF)"), (0, b"%PDF", "a PDF"), (0, b"AT&TFORM", "a DjVu"),
-    (0, b"v/1\x01", "an OpenEXR"), (0, b"#?RADIANCE", "a Radiance HDR"), (0, b"DDS ", "a DDS"), (0, b"\0\0\1\0", "a Windows icon"),
-    (0, b"FUJIFILMCCD", "a camera's raw (RAF)"), (0, b"IIRO", "a camera's raw (ORF)"), (0, b"IIU\0", "a camera's raw (RW2)"),
-    (0, b"P7\n", "a PAM"), (0, b"PF\n", "a PFM"), (0, b"Pf\n", "a PFM"), (0, b"qoif", "a QOI"), (0, b"\x93NUMPY", "a NumPy"),
-    (0, b"SIMPLE  =", "a FITS"), (128, b"DICM", "a DICOM"), (0, b"PK\3\4", "a ZIP, Krita or OpenRaster"), (0, b"\x1f\x8b", "a gzip"),
+    (0, b"\xff\xd8\xff", "JPEG"), (0, b"\x89PNG\r\n\x1a\n", "PNG"), (0, b"GIF8", "GIF"), (0, b"BM", "BMP"),
+    (8, b"WEBP", "WEBP"), (0, b"II*\0\x10\0\0\0CR", "a camera's raw (CR2)"), (0, b"II*\0", "TIFF"), (0, b"MM\0*", "TIFF"),
+    (0, b"II+\0", "TIFF"), (0, b"MM\0+", "TIFF"), (0, b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"), (0, b"\xffO\xffQ", "JPEG2000"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL"), (0, b"\xff\n", "a JPEG XL"), (0, b"II\xbc", "a JPEG XR"),
+    (0, b"8BPS\0\x02", "a Photoshop (PSB)"), (0, b"8BPS", "a Photoshop (PSD)"), (0, b"gimp xcf", "a GIMP (XCF)"),
+    (0, b"%PDF", "a PDF"), (0, b"AT&TFORM", "a DjVu"), (0, b"v/1\x01", "an OpenEXR"), (0, b"#?RADIANCE", "a Radiance HDR"),
+    (0, b"DDS ", "a DDS"), (0, b"\0\0\x01\0", "a Windows icon"), (0, b"FUJIFILMCCD", "a camera's raw (RAF)"),
+    (0, b"IIRO", "a camera's raw (ORF)"), (0, b"IIU\0", "a camera's raw (RW2)"), (0, b"P7\n", "a PAM"), (0, b"PF\n", "a PFM"),
+    (0, b"Pf\n", "a PFM"), (0, b"qoif", "a QOI"), (0, b"\x93NUMPY", "a NumPy"), (0, b"SIMPLE  =", "a FITS"),
+    (128, b"DICM", "a DICOM"), (0, b"PK\x03\x04", "a ZIP, Krita or OpenRaster"), (0, b"\x1f\x8b", "a gzip"),
     (0, b"Rar!", "a RAR"), (0, b"7z\xbc\xaf", "a 7z"))
 _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"crx ": "a camera's raw (CR3)", b"jxl ": "a JPEG XL",
            **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "HEIC")}

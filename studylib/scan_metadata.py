@@ -5,11 +5,13 @@ import math
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
+_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")  # what a PNG's values are made of
 KEPT = {b"cICP", b"gAMA", b"cHRM", b"sRGB", b"mDCV", b"cLLI", b"pHYs", b"tEXt", b"zTXt", b"iTXt"}  # of PNG, as they are
 EXIF_IFD, GPS_IFD, ORIENTATION = 0x8769, 0x8825, 0x0112
 # What a TIFF file says of its own layout, or holds of the picture before it was restored: an EXIF block that was copied out of
@@ -53,24 +55,26 @@ def of_image(image: Image.Image) -> Metadata:
 def of_png(data: bytes) -> Metadata:
     """Of a PNG file, also what stands behind its pixels."""
     icc = exif = xmp = dpi = None
-    kept, at = [], 8
-    while at + 12 <= len(data):
-        length, name = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
-        if name in KEPT or name in (b"iCCP", b"eXIf"):
-            content = data[at + 8:at + 8 + length]
-            if name == b"eXIf":
-                exif = whole(content)
-            elif name == b"iCCP":
-                icc = _inflated(content[content.find(b"\0") + 2:])
-            elif name == b"iTXt" and content.startswith(_XMP_KEY):
-                packed, text = content[len(_XMP_KEY):len(_XMP_KEY) + 1] == b"\1", content.split(b"\0", 5)[-1]
-                xmp = _inflated(text) if packed else text
-            else:
-                kept.append((name, content))
-                if name == b"pHYs" and len(content) == 9 and content[8] == 1:
-                    dpi = likely(tuple(value * 0.0254 for value in struct.unpack(">II", content[:8])))
-        at += 12 + length
+    kept = []
+    for name, start, end in _chunks(data):
+        content = b"" if name in _PIXELS else data[start + 8:end - 4]
+        if name == b"eXIf":
+            exif = whole(content)
+        elif name == b"iCCP":
+            icc = _inflated(content[content.find(b"\0") + 2:])
+        elif name == b"iTXt" and content.startswith(_XMP_KEY):
+            packed, text = content[len(_XMP_KEY):len(_XMP_KEY) + 1] == b"\1", content[len(_XMP_KEY) + 2:].split(b"\0", 2)[-1]
+            xmp = _inflated(text) if packed else text
+        elif name in KEPT:
+            kept.append((name, content))
+            if name == b"pHYs" and len(content) == 9 and content[8] == 1:
+                dpi = likely(tuple(value * 0.0254 for value in struct.unpack(">II", content[:8])))
     return Metadata(icc, exif, xmp, dpi, False, oriented(exif, xmp), tuple(kept))
+
+
+def png_pixels(data: bytes) -> bytes:
+    """A PNG file without what stands beside its values, of which libpng would have something to say."""
+    return data[:8] + b"".join(data[start:end] for name, start, end in _chunks(data) if name in _PIXELS)
 
 
 def of_tiff(path: Path, offset: int, tags: dict[int, object]) -> Metadata:
@@ -156,7 +160,8 @@ def whole(exif: bytes | None) -> bytes | None:
     try:
         block = Image.Exif()
         block.load(exif or b"")
-        return exif if exif and block.tobytes() else None
+        begins = (exif or b"").removeprefix(b"Exif\0\0")[:4] in (b"II*\0", b"MM\0*")
+        return exif if begins and block.tobytes() else None
     except Exception:  # as many kinds as there are damages
         return None
 
@@ -188,6 +193,15 @@ def png_chunks(icc: bytes | None, exif: bytes | None, xmp: bytes | None, dpi: tu
 def chunk(name: bytes, content: bytes) -> bytes:
     """A PNG's chunk with its length and checksum."""
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """The name, start and end of each of a PNG's chunks; the last may be cut short."""
+    at = 8
+    while at + 12 <= len(data):
+        end = at + 12 + int.from_bytes(data[at:at + 4], "big")
+        yield data[at + 4:at + 8], at, end
+        at = end
 
 
 def _exif_of_tiff(file: io.BufferedReader, offset: int) -> bytes | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _INKS, _EXTRA, _PALETTE = 332, 338, 320
 _WHITE_IS_0, _BLACK_IS_0, _RGB, _INDEXED, _MASK, _CMYK, _YCBCR = range(7)  # of PhotometricInterpretation
-_OTHERS = {8: "CIE L*a*b*", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "the mosaic of a camera's sensor (raw)",
+_OTHERS = {8: "CIE L*a*b* (colour mode LAB)", 9: "ICC L*a*b*", 10: "ITU L*a*b*", 32803: "the mosaic of a camera's sensor (raw)",
            34892: "the linear values of a camera's sensor (raw)", 32844: "logarithmic (LogL)", 32845: "logarithmic (LogLuv)"}
 # JPEG, JPEG 2000, LERC, WebP, JPEG XL, JPEG XR: decoders may round differently.
 _LOSSY = {6, 7, 33003, 33004, 33005, 34712, 34887, 34892, 50001, 50002, 22610, 34934}
@@ -105,8 +105,7 @@ def _full(file: "TiffFile", path: Path) -> "TiffPage":
     shown = [page for page in pages if page is not largest and not _is_reduced(page)]
     if _is_reduced(largest) or any(other.imagewidth * other.imagelength > largest.imagewidth * largest.imagelength
                                    for other in inner):
-        raise Refused("shows only a reduced copy of a picture that it hides in a sub-directory; expected the picture as its first "
-                      "page.")
+        raise Refused("shows only a reduced copy of a picture that it holds in a sub-directory; expected the picture as a page.")
     if shown:
         _check(largest)
         whole = largest.asarray(maxworkers=1)
@@ -134,8 +133,9 @@ def _copies(page: "TiffPage", full: "TiffPage", whole: np.ndarray) -> bool:
     import cv2
 
     width, height = page.imagewidth, page.imagelength
-    if (page.bitspersample not in (8, 16) or int(page.photometric) == _INDEXED or width >= full.imagewidth or abs(width * full.imagelength - height * full.imagewidth) > max(full.shape)
-            or page.dtype != full.dtype or page.axes != full.axes or page.samplesperpixel != full.samplesperpixel):
+    alike = all(getattr(page, name) == getattr(full, name) for name in ("dtype", "axes", "samplesperpixel", "photometric"))
+    if (not alike or page.bitspersample not in (8, 16) or int(page.photometric) == _INDEXED or width >= full.imagewidth
+            or abs(width * full.imagelength - height * full.imagewidth) > max(full.imagewidth, full.imagelength)):
         return False
     _check(page)
     small = page.asarray(maxworkers=1)
@@ -151,6 +151,14 @@ def _check(page: "TiffPage") -> None:
     within(page.imagewidth, page.imagelength, page.parent.filehandle.size)
     if page.is_tiled:
         within(page.tilewidth, page.tilelength, page.parent.filehandle.size)
+    size, places = page.parent.filehandle.size, zip(page.dataoffsets, page.databytecounts, strict=True)
+    if not page.dataoffsets or any(count <= 0 or offset <= 0 or offset + count > size for offset, count in places):
+        raise Refused("cannot be read as a picture (not all of its values are in the file).")
+    if int(page.compression) == 7:  # libjpeg would fill up with grey
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+            page.parent.filehandle.seek(offset + max(0, count - 16))
+            if b"\xff\xd9" not in page.parent.filehandle.read(min(count, 16)):
+                raise Refused("cannot be read as a picture (a JPEG in it is cut short).")
     if 262 not in page.tags:
         raise Refused("does not say what its values mean (it has no PhotometricInterpretation); expected grey, RGB or CMYK.")
     if kind in _OTHERS:

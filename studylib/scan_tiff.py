@@ -221,7 +221,7 @@ def _meant(values: np.ndarray, page: "TiffPage") -> Pixels:
 def _painted(indices: np.ndarray, page: "TiffPage", bits: int) -> tuple[np.ndarray, int]:
     """The colours of indices, and their bits: 8 where no colour of the palette needs more."""
     tag = page.tags.get(_PALETTE)
-    table = np.asarray(tag.value if tag is not None else (), np.int64)
+    table = np.asarray(tag.value if tag is not None else (), np.int64).ravel()
     if len(table) != 3 * 2**bits or table.min() < 0 or table.max() > 65535:
         raise Refused(f"its palette has {len(table)} numbers; expected {3 * 2**bits} of 16 bits.")
     table = table.reshape(3, -1).T

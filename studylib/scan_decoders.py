@@ -20,7 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from studylib import scan_tiff
 from studylib.scan_kinds import EXPECTED, kind
-from studylib.scan_metadata import Metadata, boxes, of_image, of_jp2, of_png, png_pixels, whole
+from studylib.scan_metadata import Metadata, boxes, left_out, of_image, of_jp2, of_png, png_pixels, whole
 from studylib.scan_values import Pixels, Refused, flat_alpha, within
 
 _MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB", "I": "L"}
@@ -64,6 +64,8 @@ def decode_again(path: Path) -> tuple[Pixels, bool] | None:
             values = values[..., [0, 3]]
         return Pixels(values, _CHANNELS[values.shape[2]], 16 if name == "PNG" else _components(data)[1]), name == "PNG"
     if name == "PNG":
+        if data[24] < 8 and data[25] == 0 and b"tRNS" in data[:4096]:  # Pillow takes another grey for the transparent one
+            return None
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             return _of_pillow(image), True
     again = {"JPEG": imagecodecs.jpeg8_decode, "WEBP": imagecodecs.webp_decode, "AVIF": imagecodecs.avif_decode}.get(name)
@@ -227,7 +229,8 @@ def _heic(path: Path) -> tuple[Pixels, Metadata]:
     values, info = np.array(film), film.info  # a copy: the film's memory goes with it
     values = values if values.ndim == 3 else values[..., None]
     xmp, exif = info.get("xmp"), whole(info.get("exif"))
-    told = Metadata(info.get("icc_profile"), exif, xmp or None, chunks=_coded_colour(path.read_bytes()[:1 << 20]))
+    told = Metadata(info.get("icc_profile"), exif, xmp or None, chunks=_coded_colour(path.read_bytes()[:1 << 20]),
+                    notes=left_out(info.get("exif"), exif))
     return Pixels(values, mode, int(info["bit_depth"])), told
 
 

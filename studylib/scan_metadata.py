@@ -33,6 +33,7 @@ class Metadata:
         dpi: dots per inch; per_cm: whether the file counts them per centimetre.
         orientation: EXIF's number, 1 to 8, for the stored rows and columns.
         chunks: names and contents of a PNG's chunks, in their order, which another PNG may hold as they are.
+        notes: what is there and was left out, each as the end of a sentence.
     """
 
     icc: bytes | None = None
@@ -42,6 +43,7 @@ class Metadata:
     per_cm: bool = False
     orientation: int = 1
     chunks: tuple[tuple[bytes, bytes], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def of_image(image: Image.Image) -> Metadata:
@@ -49,17 +51,18 @@ def of_image(image: Image.Image) -> Metadata:
     xmp = image.info.get("xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     exif = whole(image.info.get("exif"))
-    return Metadata(image.info.get("icc_profile"), exif, xmp, likely(image.info.get("dpi")), False, oriented(exif, xmp))
+    return Metadata(image.info.get("icc_profile"), exif, xmp, likely(image.info.get("dpi")), False, oriented(exif, xmp),
+                    notes=left_out(image.info.get("exif"), exif))
 
 
 def of_png(data: bytes) -> Metadata:
     """Of a PNG file, also what stands behind its pixels."""
-    icc = exif = xmp = dpi = None
+    icc = exif = xmp = dpi = raw = None
     kept = []
     for name, start, end in _chunks(data):
         content = b"" if name in _PIXELS else data[start + 8:end - 4]
         if name == b"eXIf":
-            exif = whole(content)
+            raw, exif = content, whole(content)
         elif name == b"iCCP":
             icc = _inflated(content[content.find(b"\0") + 2:])
         elif name == b"iTXt" and content.startswith(_XMP_KEY):
@@ -69,7 +72,7 @@ def of_png(data: bytes) -> Metadata:
             kept.append((name, content))
             if name == b"pHYs" and len(content) == 9 and content[8] == 1:
                 dpi = likely(tuple(value * 0.0254 for value in struct.unpack(">II", content[:8])))
-    return Metadata(icc, exif, xmp, dpi, False, oriented(exif, xmp), tuple(kept))
+    return Metadata(icc, exif, xmp, dpi, False, oriented(exif, xmp), tuple(kept), left_out(raw, exif))
 
 
 def png_pixels(data: bytes) -> bytes:
@@ -161,9 +164,15 @@ def whole(exif: bytes | None) -> bytes | None:
         block = Image.Exif()
         block.load(exif or b"")
         begins = (exif or b"").removeprefix(b"Exif\0\0")[:4] in (b"II*\0", b"MM\0*")
-        return exif if begins and block.tobytes() else None
+        return exif if begins and len(block) and block.tobytes() else None
     except Exception:  # as many kinds as there are damages
         return None
+
+
+def left_out(raw: bytes | None, exif: bytes | None) -> tuple[str, ...]:
+    """What is to be noted of an EXIF block that is not whole."""
+    lost = raw and not exif and len(raw.removeprefix(b"Exif\0\0")) > 14  # bytes of one that says nothing
+    return ("its EXIF block is damaged and is not carried on",) if lost else ()
 
 
 def likely(dpi: tuple | None) -> tuple[float, float] | None:

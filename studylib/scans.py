@@ -81,7 +81,7 @@ def read(path: Path | str) -> Scan:
         raise ScanError(f"{path}: there is no such file; expected a picture.")
     pixels, told = _decoded(path, scan_decoders.decode)
     values = _turned(widened(pixels), told.orientation)
-    notes = pixels.notes
+    notes = (*pixels.notes, *told.notes)
     if pixels.bits not in (8, 16):
         notes += (f"{pixels.bits} bits a channel are spread over {8 * values.itemsize}, so that white stays white",)
     return Scan(values, pixels.mode, told.icc, told.exif, told.dpi, told.orientation, path, told.xmp, told.per_cm, told.chunks,
@@ -144,14 +144,20 @@ def verify(written: Path | str, original: Scan | Path | str, hole: np.ndarray) -
 def _compare_again(scan: Scan, hole: np.ndarray) -> bool:
     """Whether there is a second decoder for a picture's file; then it says the same, or ScanError is raised."""
     try:
-        found = _decoded(scan.path, scan_decoders.decode_again)
+        found = _decoded(scan.path, _again) if scan.path.is_file() else None
     except ScanError:  # the first is less strict
         return False
-    if found is None or found[0].mode != scan.mode:
+    if found is None or found[1] != scan.mode:
         return False
-    again, exact = found
-    _compare(scan.pixels, _turned(widened(again), scan.orientation), hole, f"{scan.path}: read by another decoder, it", exact)
+    values, _, exact = found
+    _compare(scan.pixels, _turned(values, scan.orientation), hole, f"{scan.path}: read by another decoder, it", exact)
     return True
+
+
+def _again(path: Path) -> tuple[np.ndarray, str, bool] | None:
+    """By the second decoder: (H, W, C) of 8 or 16 bits as stored, their mode, and whether they must agree exactly."""
+    found = scan_decoders.decode_again(path)
+    return found and (widened(found[0]), found[0].mode, found[1])
 
 
 def _compare(expected: np.ndarray, found: np.ndarray, hole: np.ndarray, said: str, exact: bool = True) -> None:

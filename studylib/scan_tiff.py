@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from studylib.scan_metadata import Metadata, of_tiff
 from studylib.scan_values import Pixels, Refused, flat_alpha, within
@@ -48,10 +49,10 @@ def read_again(path: Path) -> tuple[Pixels, bool] | None:
     with _opened(path) as file:
         page = _full(file, path)
         number = next((place for place, other in enumerate(file.pages) if other.offset == page.offset), None)
-        if number is None or page.photometric == _CMYK:  # libtiff as it is built there turns CMYK into RGB
+        if number is None or (int(page.compression) == 7 and page.samplesperpixel not in (1, 3)):  # read wrong by imagecodecs
             return None
         try:
-            values = imagecodecs.tiff_decode(path.read_bytes(), index=number)
+            values = _inks(path, page) if page.photometric == _CMYK else imagecodecs.tiff_decode(path.read_bytes(), index=number)
         except (imagecodecs.TiffError, ValueError, NotImplementedError):
             return None
         if page.axes == "SYX" and values.shape == (page.samplesperpixel, page.imagelength, page.imagewidth):
@@ -60,6 +61,15 @@ def read_again(path: Path) -> tuple[Pixels, bool] | None:
         if values.shape != (page.imagelength, page.imagewidth, page.samplesperpixel) or values.dtype != page.dtype:
             return None
         return _meant(values, page), int(page.compression) not in _LOSSY
+
+
+def _inks(path: Path, page: "TiffPage") -> np.ndarray:
+    """CMYK by Pillow's libtiff, as imagecodecs makes RGB of it; ValueError where Pillow keeps 8 bits, or turns the picture."""
+    turn = page.tags.get(274)
+    if page.bitspersample != 8 or page.samplesperpixel != 4 or page.index or (turn is not None and turn.value != 1):
+        raise ValueError
+    with Image.open(path, formats=("TIFF",)) as image:
+        return np.array(image).reshape(page.shape if page.axes == "YXS" else (*page.shape[1:], 4))
 
 
 def read_written(path: Path, values: bool = True) -> tuple[np.ndarray | None, int]:

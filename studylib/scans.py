@@ -82,7 +82,7 @@ def read(path: Path | str) -> Scan:
     pixels, told = _decoded(path, scan_decoders.decode)
     values = _turned(widened(pixels), told.orientation)
     notes = (*pixels.notes, *told.notes)
-    if pixels.bits not in (8, 16):
+    if pixels.bits not in (1, 8, 16):
         notes += (f"{pixels.bits} bits a channel are spread over {8 * values.itemsize}, so that white stays white",)
     return Scan(values, pixels.mode, told.icc, told.exif, told.dpi, told.orientation, path, told.xmp, told.per_cm, told.chunks,
                 notes)

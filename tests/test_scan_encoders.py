@@ -34,8 +34,8 @@ def test_another_decoder_reads_back_what_was_written(tmp_path, ending, dtype, mo
     assert np.array_equal(values, pixels)
     assert values.dtype == dtype
     assert orientation == 8
-    png, tiff = {np.uint8: "Pillow", np.uint16: "OpenCV"}[dtype], "tifffile" if mode == "CMYK" else "libtiff"
-    assert reader == (png if ending == ".png" else tiff)
+    tiff = "tifffile" if mode == "CMYK" else "libtiff"
+    assert reader == ({np.uint8: "Pillow", np.uint16: "OpenCV"}[dtype] if ending == ".png" else tiff)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9000), (900, 1), (700, 600)])

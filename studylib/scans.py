@@ -3,30 +3,24 @@
 Nothing is converted: a picture's values stay in its own colour space, and what is not painted over is written back as read.
 """
 
-import contextlib
-import io
-import math
 import struct
-import zlib
-from dataclasses import dataclass, field
+import warnings
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
-from studylib import records
-from studylib.pictures import FORMATS
+from studylib import records, scan_decoders, scan_encoders
+from studylib.scan_metadata import Metadata
+from studylib.scan_values import Refused, widened
 
 LOSSLESS = (".png", ".tif", ".tiff")
 
-_MODES = {"1": "L", "P": "RGB", "YCbCr": "RGB"}
-# What a TIFF file says of its own layout: an EXIF block that was copied out of one must not say it of another.
-_LAYOUT = {254, 255, *range(256, 260), 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 282, 283, 284, 296, 317, 320,
-           *range(322, 326), 330, 332, 338, 339, 340, 341, 342, 347, *range(512, 522), *range(529, 533)}
 # The EXIF orientation -> (transposed, rows flipped, columns flipped) of the stored picture against the upright one.
 _TURNS = {1: (0, 0, 0), 2: (0, 0, 1), 3: (0, 1, 1), 4: (0, 1, 0), 5: (1, 0, 0), 6: (1, 1, 0), 7: (1, 1, 1), 8: (1, 0, 1)}
-_MOST, _MOST_A_BYTE = 2**30, 10_000  # pixels, also for each byte of the file: what promises more is a decompression bomb
+_ROWS = 512  # that are compared at once
+_ROUNDING = 0.01  # parts of the range: what two decoders of one lossy file may differ by on average
 
 
 class ScanError(ValueError):
@@ -40,8 +34,11 @@ class Scan:
     Attributes:
         pixels: (H, W, C) uint8 or uint16 with C channels of `mode`.
         mode: "L", "LA", "RGB", "RGBA" or "CMYK".
-        icc: its colour profile; exif: its EXIF block, which holds the orientation that it is stored in.
-        dpi: dots per inch.
+        icc: its colour profile; exif: its EXIF block; xmp: its XMP packet.
+        dpi: dots per inch; per_cm: whether its file counts them per centimetre.
+        orientation: EXIF's number of the way in which it is stored.
+        chunks: names and contents of what only a PNG holds, such as gAMA and cHRM.
+        notes: what was not taken from the file as it is, each as the end of a sentence.
     """
 
     pixels: np.ndarray
@@ -51,6 +48,10 @@ class Scan:
     dpi: tuple[float, float] | None = None
     orientation: int = 1
     path: Path = field(default=Path())
+    xmp: bytes | None = None
+    per_cm: bool = False
+    chunks: tuple[tuple[bytes, bytes], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def colours(self) -> np.ndarray:
@@ -64,11 +65,13 @@ class Scan:
 
     def like(self, pixels: np.ndarray, mode: str) -> "Scan":
         """Another picture of the same place: the same profile, orientation and resolution."""
-        return Scan(pixels, mode, self.icc, self.exif, self.dpi, self.orientation, self.path)
+        return replace(self, pixels=pixels, mode=mode)
 
 
 def read(path: Path | str) -> Scan:
-    """Read a JPEG, PNG, TIFF, WebP, GIF, BMP, PPM or JPEG 2000 file, if it is a still picture.
+    """Read a JPEG, PNG, TIFF, WebP, GIF, BMP, PPM, JPEG 2000, AVIF or HEIC file, if it is a still picture.
+
+    Values of fewer than 8 bits are spread over 8, values of 9 to 15 bits over 16.
 
     Raises:
         ScanError: there is no such file, it is no picture, it is damaged, or it is of a kind that cannot be restored.
@@ -76,38 +79,13 @@ def read(path: Path | str) -> Scan:
     path = Path(path)
     if not path.is_file():
         raise ScanError(f"{path}: there is no such file; expected a picture.")
-    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        with contextlib.ExitStack() as stack:
-            source = stack.enter_context(path.open("rb"))
-            # Pillow asks for as many bytes as a PNG's chunk promises; of a file in memory it gets no more than there are. A file
-            # that it opens by name it may map, and what is mapped it does not turn.
-            if source.read(4) == b"\x89PNG":
-                source = io.BytesIO(path.read_bytes())
-            source.seek(0)
-            image = stack.enter_context(Image.open(source, formats=FORMATS))
-            most_here = min(_MOST, max(2**24, _MOST_A_BYTE * path.stat().st_size))
-            if not 0 < image.width * image.height <= most_here:
-                raise ScanError(f"{path}: {image.width} x {image.height} pixels; expected at most {most_here} in such a file.")
-            if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # a camera's previews beside its photograph
-                raise ScanError(f"{path}: holds {image.n_frames} pages or frames; expected one picture.")
-            deep = _is_deep(image, path, source)
-            exif, dpi = _whole(image.info.get("exif")), image.info.get("dpi")
-            orientation = image.getexif().get(0x0112, 1)
-            facts = {"icc": image.info.get("icc_profile"), "exif": exif, "path": path,
-                     "dpi": _likely(dpi),
-                     "orientation": orientation if orientation in _TURNS else 1}
-            pixels, mode = _deep(image, path) if deep else _decoded(image, path)
-            # Pillow turns TIFF files itself while it loads them.
-            upright = image.format == "TIFF" and image.getexif().get(0x0112, 1) != orientation
-    except ScanError:
-        raise
-    except Exception as problem:  # each decoder has errors of its own
-        said = " ".join(str(problem).split())[:200] or type(problem).__name__
-        raise ScanError(f"{path}: cannot be read as a picture ({said}).") from None
-    finally:
-        Image.MAX_IMAGE_PIXELS = most
-    return Scan(pixels if upright else _turned(pixels, facts["orientation"]), mode, **facts)
+    pixels, told = _decoded(path, scan_decoders.decode)
+    values = _turned(widened(pixels), told.orientation)
+    notes = (*pixels.notes, *told.notes)
+    if pixels.bits not in (1, 8, 16):
+        notes += (f"{pixels.bits} bits a channel are spread over {8 * values.itemsize}, so that white stays white",)
+    return Scan(values, pixels.mode, told.icc, told.exif, told.dpi, told.orientation, path, told.xmp, told.per_cm, told.chunks,
+                notes)
 
 
 def write(scan: Scan, path: Path | str) -> None:
@@ -117,106 +95,116 @@ def write(scan: Scan, path: Path | str) -> None:
         ScanError: the ending is another, or the format cannot hold the picture's channels.
     """
     path = Path(path)
-    if path.suffix.lower() not in LOSSLESS:
+    ending = path.suffix.lower()
+    if ending not in LOSSLESS:
         raise ScanError(f"{path}: would change values outside the holes; expected a name that ends in .png, .tif or .tiff.")
-    if path.suffix.lower() == ".png" and scan.mode == "CMYK":
+    if ending == ".png" and scan.mode == "CMYK":
         raise ScanError(f"{path}: PNG cannot hold CMYK; expected a name that ends in .tif.")
     stored = np.ascontiguousarray(_turned(scan.pixels, scan.orientation, back=True))
-    deep = stored.dtype == np.uint16
-    png = path.suffix.lower() == ".png"
-    if deep and png:
-        data = _png16(stored, scan)
-    elif deep:
-        data = _tiff16(stored, scan)
-    else:
-        image = Image.fromarray(stored[..., 0] if scan.mode == "L" else stored, scan.mode)
-        stream = io.BytesIO()
-        options = {"icc_profile": scan.icc, "dpi": scan.dpi, "exif": _exif(scan, tiff=not png)}
-        options = {name: value for name, value in options.items() if value}
-        # libtiff, which compresses, cannot write the folders within an EXIF block.
-        packed = {} if png or "exif" in options else {"compression": "tiff_adobe_deflate"}
-        image.save(stream, "PNG" if png else "TIFF", **options, **packed)
-        data = stream.getvalue()
+    told = Metadata(scan.icc, scan.exif, scan.xmp, scan.dpi, scan.per_cm, scan.orientation, scan.chunks)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data = scan_encoders.png(stored, told) if ending == ".png" else scan_encoders.tiff(stored, scan.mode, told)
+    except Exception as problem:
+        raise ScanError(f"{path}: cannot be written ({_said(problem)}).") from None
     records.write_atomic(path, data)
 
 
-def _is_deep(image: Image.Image, path: Path, source: io.BytesIO | BinaryIO) -> bool:
-    """Whether a file has 16 bits a channel; of colour Pillow would keep 8. What cannot go out as it is, is refused."""
-    if image.format == "PNG":
-        return source.getvalue()[24] == 16
-    if image.format != "TIFF":
-        return False
-    bits, extra, white = (image.tag_v2.get(tag) for tag in (258, 338, 262))
-    extra = extra if isinstance(extra, tuple) else (extra,)
-    if extra not in ((None,), (), (2,)):
-        raise ScanError(f"{path}: has further channels, or alpha that is multiplied into its colours; expected at most plain "
-                        "(unassociated) alpha.")
-    deep = 16 in (bits if isinstance(bits, tuple) else (bits,))
-    if deep and white == 0:
-        raise ScanError(f"{path}: is a negative (white is 0) of 16 bits; expected black to be 0.")
-    return deep
+def verify(written: Path | str, original: Scan | Path | str, hole: np.ndarray) -> str:
+    """Read a restored picture back, by a decoder that did not write it, and compare it with the original outside the hole.
 
+    The original's file is decoded by a second decoder too, where there is one: a first that is wrong is found.
 
-def _deep(image: Image.Image, path: Path) -> tuple[np.ndarray, str]:
-    """A picture of 16 bits a channel."""
-    import cv2
+    Args:
+        written: PNG or TIFF, as `write` made it.
+        original: its file, or what `read` made of it.
+        hole: (H, W) bool.
 
-    pixels, cmyk, grey_alpha = None, False, False
-    if image.format == "TIFF":
-        import tifffile
+    Returns:
+        What was checked, a sentence for the account.
 
-        with tifffile.TiffFile(path) as file:  # its first page, whatever its description says of series
-            page = file.pages[0]
-            cmyk = page.photometric == 5
-            try:
-                pixels = page.asarray(maxworkers=1)
-                pixels = np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
-            except ValueError:  # a compression that tifffile leaves to others; OpenCV knows some
-                if cmyk:
-                    raise
-    else:
-        with path.open("rb") as file:
-            grey_alpha = file.read(26)[25] == 4
-    if pixels is None:
-        pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-        order = {3: [2, 1, 0], 4: [0, 3] if grey_alpha else [2, 1, 0, 3]}
-        pixels = pixels if pixels is None or pixels.ndim == 2 else pixels[..., order[pixels.shape[2]]]
-    if (pixels is None or pixels.dtype != np.uint16 or pixels.ndim > 3
-            or sorted(pixels.shape[:2]) != sorted(image.size)):
-        raise ScanError(f"{path}: cannot be read as a picture of 16 bits a channel.")
-    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    return pixels, "CMYK" if cmyk else {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2]]
-
-
-def _decoded(image: Image.Image, path: Path) -> tuple[np.ndarray, str]:
-    """A picture of 8 bits a channel; fewer are widened."""
-    if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)[..., None], "L"
-    if image.mode in ("I", "F"):
-        raise ScanError(f"{path}: has 32 bits a channel; expected 8 or 16.")
-    mode = _MODES.get(image.mode, image.mode)
-    mode = {"RGB": "RGBA", "L": "LA"}.get(mode, mode) if "transparency" in image.info else mode
-    image = image if image.mode == mode else image.convert(mode)
-    if mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        raise ScanError(f"{path}: colour mode {mode}; expected grey, RGB or CMYK.")
-    pixels = np.array(image)
-    return pixels if pixels.ndim == 3 else pixels[..., None], mode
-
-
-def _whole(exif: bytes | None) -> bytes | None:
-    """An EXIF block, or None where it cannot be read and written again."""
+    Raises:
+        ScanError: a value differs, or cannot be read back. The written file is removed before.
+    """
+    written = Path(written)
+    scan = original if isinstance(original, Scan) else read(original)
     try:
-        block = Image.Exif()
-        block.load(exif or b"")
-        return exif if block.tobytes() else None
-    except Exception:  # as many kinds as there are damages
-        return None
+        back, orientation, reader = _decoded(written, scan_encoders.read_back)
+        _compare(scan.pixels, _turned(back, orientation), hole, f"{written}: read back by {reader}, it")
+        del back
+        twice = _compare_again(scan, hole)
+    except ScanError:
+        written.unlink(missing_ok=True)
+        raise
+    return (f"not one value was changed (read back by {reader} and compared; "
+            + ("two decoders read the original alike)" if twice else "the original has been read by one decoder only)"))
 
 
-def _likely(dpi: tuple | None) -> tuple[float, float] | None:
-    """Two resolutions that a file can hold, or None."""
-    values = tuple(float(value) for value in dpi or ())
-    return values if len(values) == 2 and all(math.isfinite(value) and 0.1 < value < 1e6 for value in values) else None
+def _compare_again(scan: Scan, hole: np.ndarray) -> bool:
+    """Whether there is a second decoder for a picture's file; then it says the same, or ScanError is raised."""
+    try:
+        found = _decoded(scan.path, _again) if scan.path.is_file() else None
+    except ScanError:  # the first is less strict
+        return False
+    if found is None or found[1] != scan.mode:
+        return False
+    values, _, exact = found
+    _compare(scan.pixels, _turned(values, scan.orientation), hole, f"{scan.path}: read by another decoder, it", exact)
+    return True
+
+
+def _again(path: Path) -> tuple[np.ndarray, str, bool] | None:
+    """By the second decoder: (H, W, C) of 8 or 16 bits as stored, their mode, and whether they must agree exactly."""
+    found = scan_decoders.decode_again(path)
+    return found and (widened(found[0]), found[0].mode, found[1])
+
+
+def _compare(expected: np.ndarray, found: np.ndarray, hole: np.ndarray, said: str, exact: bool = True) -> None:
+    """Raise ScanError where values outside the hole differ: any, or (not `exact`) by more than decoders round differently."""
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        raise ScanError(f"{said} has {found.shape} values of {found.dtype}; expected {expected.shape} of {expected.dtype}. What "
+                        "was written has been removed.")
+    wrong, apart = 0, 0.0
+    for top in range(0, len(expected), _ROWS):
+        one, other = expected[top:top + _ROWS], found[top:top + _ROWS]
+        if np.array_equal(one, other):
+            continue
+        differ = (one != other).any(2) & ~hole[top:top + _ROWS]
+        if differ.any():
+            wrong += int(differ.sum())
+            apart += float(np.abs(one[differ].astype(np.float32) - other[differ]).mean(1).sum())
+    if wrong and (exact or apart > _ROUNDING * np.iinfo(expected.dtype).max * hole.size):
+        raise ScanError(f"{said} has {wrong} pixels of other values outside the mask; expected none. What was written has been "
+                        "removed.")
+
+
+def _decoded(path: Path, decoder):
+    """What a decoder makes of a file.
+
+    Raises:
+        ScanError: whatever it raises, as one sentence.
+    """
+    most, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong beside the pixels
+            return decoder(path)
+    except Refused as problem:
+        raise ScanError(f"{path}: {problem}") from None
+    except ImportError as problem:
+        raise ScanError(f"{path}: cannot be read without the package {problem.name}; install it.") from None
+    except Exception as problem:  # each decoder has errors of its own
+        raise ScanError(f"{path}: cannot be read as a picture ({_said(problem)}).") from None
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
+
+
+def _said(problem: Exception) -> str:
+    """What an error says, where it says it to a reader of pictures and not to one of code."""
+    if isinstance(problem, (LookupError, TypeError, AttributeError, UnicodeError, AssertionError, struct.error)):
+        return "it is damaged"
+    return " ".join(str(problem).split())[:200] or type(problem).__name__
 
 
 def _turned(pixels: np.ndarray, orientation: int, back: bool = False) -> np.ndarray:
@@ -231,60 +219,3 @@ def _turned(pixels: np.ndarray, orientation: int, back: bool = False) -> np.ndar
         return flip(pixels)
     pixels = flip(pixels)
     return pixels.transpose(1, 0, 2) if transposed else pixels
-
-
-def _exif(scan: Scan, tiff: bool = False) -> bytes | None:
-    """The picture's EXIF block; where there was none (TIFF keeps its orientation elsewhere), one with its orientation.
-
-    tiff: without what it says of a TIFF file's layout.
-    """
-    exif = Image.Exif()
-    if scan.exif:
-        exif.load(scan.exif)
-        told = _LAYOUT & set(exif) if tiff else set()
-        for tag in told:
-            del exif[tag]
-        return exif.tobytes() if told else scan.exif
-    if scan.orientation == 1:
-        return None
-    exif[0x0112] = scan.orientation
-    return exif.tobytes()
-
-
-def _png16(stored: np.ndarray, scan: Scan) -> bytes:
-    """Pillow writes no 16-bit colour: OpenCV encodes it, and the profile, EXIF and resolution are put in after the head."""
-    import cv2
-
-    if scan.mode == "LA":  # nor does OpenCV write grey with alpha
-        height, width, _ = stored.shape
-        rows = np.insert(stored.astype(">u2").reshape(height, -1).view(np.uint8), 0, 0, axis=1)
-        data = (b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 0))
-                + _chunk(b"IDAT", zlib.compress(rows.tobytes())) + _chunk(b"IEND", b""))
-    else:
-        order = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[stored.shape[2]]
-        data = cv2.imencode(".png", np.ascontiguousarray(stored[..., order]))[1].tobytes()
-    chunks = b""
-    if scan.icc:
-        chunks += _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(scan.icc))
-    if scan.dpi:
-        chunks += _chunk(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in scan.dpi), 1))
-    if exif := _exif(scan):
-        chunks += _chunk(b"eXIf", exif.removeprefix(b"Exif\0\0"))
-    return data[:33] + chunks + data[33:]
-
-
-def _chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def _tiff16(stored: np.ndarray, scan: Scan) -> bytes:
-    import tifffile
-
-    tags = [(34675, "B", len(scan.icc), scan.icc, True)] if scan.icc else []
-    tags += [(274, "H", 1, scan.orientation, True)]
-    stream = io.BytesIO()
-    shown = stored[..., 0] if scan.mode == "L" else stored
-    tifffile.imwrite(stream, shown, photometric={"R": "rgb", "C": "separated"}.get(scan.mode[0], "minisblack"), extratags=tags,
-                     extrasamples=["unassalpha"] if scan.mode.endswith("A") else None, metadata=None,
-                     resolution=scan.dpi or (1, 1), resolutionunit="INCH" if scan.dpi else "NONE")
-    return stream.getvalue()

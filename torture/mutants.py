@@ -166,6 +166,8 @@ def attempt(reader: Reader, folder: Path, name: str, content: bytes) -> str:
 
 def make_readers() -> list[Reader]:
     """Every reader of the study with its good files."""
+    import numpy as np
+
     from studylib import damage, masks, parameters, pictures, records, restoration, scans, sources, vgg
 
     files = _pictures()
@@ -174,9 +176,9 @@ def make_readers() -> list[Reader]:
 
     def scan(path: Path) -> None:
         picture = scans.read(path)
-        scans.write(picture, path.with_name("again.tif"))
-        if picture.mode not in ("CMYK", "LA"):
-            scans.write(picture, path.with_name("again.png"))
+        for ending in (".tif",) if picture.mode == "CMYK" else (".tif", ".png"):
+            scans.write(picture, path.with_name(f"again{ending}"))
+            scans.verify(path.with_name(f"again{ending}"), picture, np.zeros(picture.pixels.shape[:2], bool))
 
     def folder_of_masks(path: Path) -> None:
         masks._signed_distances.cache_clear()
@@ -206,7 +208,7 @@ def make_readers() -> list[Reader]:
     maps = [(f"craquelure_{name}", data) for name, data in holes if name in ("grey.png", "bits.png", "rgb.png")]
     profiles = sorted((records.ROOT / "params").rglob("*.yaml"))
     return [
-        Reader("pictures read and written", files, broken, scan, (scans.ScanError,)),
+        Reader("pictures read and written", files + _scans(), broken, scan, (scans.ScanError,)),
         Reader("masks of a painting", holes, broken, lambda path: damage.read(path, painting), (scans.ScanError,)),
         Reader("pictures of the collection", files, broken, lambda path: pictures.examine(path.read_bytes(), 32),
                (pictures.Unusable,), names_the_file=False),
@@ -400,6 +402,50 @@ def _pictures(noise: bool = True) -> list[tuple[str, bytes]]:
         ("deep_grey.tif", deep(".tif", 1, "L")), ("cover.webp", saved(cover, "WEBP", lossless=True)),
         ("rgb.webp", saved(colour, "WEBP")), ("palette.gif", saved(colour.quantize(16), "GIF")),
         ("rgb.bmp", saved(colour, "BMP")), ("rgb.ppm", saved(colour, "PPM")), ("rgb.jp2", saved(colour, "JPEG2000"))]
+
+
+def _scans() -> list[tuple[str, bytes]]:
+    """Files that only scanners, archives and phones make."""
+    import imagecodecs
+    import numpy as np
+    import tifffile
+    from PIL import Image
+
+    deep, flat = _pixels(3, "uint16"), _pixels(3)
+    xmp = b'<x xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+
+    def tif(pixels: np.ndarray, **options) -> bytes:
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, pixels, **{"photometric": "rgb", **options})
+        return stream.getvalue()
+
+    def pyramid() -> bytes:
+        stream = io.BytesIO()
+        with tifffile.TiffWriter(stream) as file:
+            for step, kind in ((1, 0), (2, 1)):
+                file.write(flat[::step, ::step], photometric="rgb", tile=(16, 16), subfiletype=kind, compression="deflate")
+        return stream.getvalue()
+
+    def saved(kind: str, **options) -> bytes:
+        stream = io.BytesIO()
+        Image.fromarray(flat).save(stream, kind, **options)
+        return stream.getvalue()
+
+    cover = np.dstack([flat, flat[..., :1]])
+    palette = np.arange(768, dtype=np.uint16).reshape(3, 256)
+    return [
+        ("planes.tif", tif(np.moveaxis(deep, -1, 0), planarconfig="separate", compression="lzw", predictor=True)),
+        ("twelve.tif", tif(deep[..., 0] >> 4, photometric="minisblack", bitspersample=12)), ("pyramid.tif", pyramid()),
+        ("inks.tif", tif(np.dstack([deep, deep[..., :1]]), photometric="separated", compression="lzw")),
+        ("zstd.tif", tif(deep, compression="zstd", tile=(16, 16))),
+        ("jpeg.tif", tif(flat, photometric="ycbcr", compression="jpeg")),
+        ("jpeg2000.tif", tif(flat, compression="jpeg2000")), ("big.tif", tif(deep, bigtiff=True, byteorder=">")),
+        ("selection.tif", tif(cover, extrasamples=["unspecified"])),
+        ("negative.tif", tif(flat[..., 0], photometric="miniswhite")),
+        ("indices.tif", tif(flat[..., 0], photometric="palette", colormap=palette)),
+        ("deep.jp2", imagecodecs.jpeg2k_encode(deep, level=0, codecformat="jp2")),
+        ("deep.ppm", b"P6\n48 48\n4095\n" + (deep >> 4).astype(">u2").tobytes()),
+        ("phone.avif", saved("AVIF", xmp=xmp)), ("xmp.jpg", saved("JPEG", xmp=xmp))]
 
 
 def _parquet() -> list[tuple[str, bytes]]:

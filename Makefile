@@ -9,10 +9,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv study test bench torture lab data lock clean
+.PHONY: help venv study test bench bench-restoration torture lab data lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 venv: $(BIN)/.installed  ## make .venv with the pinned versions, nothing else
 
@@ -35,6 +35,9 @@ test: venv  ## ruff, pytest and nbval
 
 bench: venv  ## what training costs beside the floor and others: a quarter of an hour, writes results/bench/
 	$(BIN)/python -m bench
+
+bench-restoration: venv  ## fill made losses of large pictures by every method: an hour, writes results/bench/restoration.json
+	$(BIN)/python -m bench.restoration
 
 torture: venv  ## kill, damage, fill disks, start twice, at full strength: an hour, writes results/torture.json
 	@$(BIN)/python -m torture

@@ -149,3 +149,67 @@ def texture(restored: np.ndarray, hole: np.ndarray, sigma: float = 2.5, ring: in
         return float(np.sqrt((fine[..., channels][where] ** 2).mean()))
 
     return (energy([0], inner) / max(energy([0], around), 1e-3), energy([1, 2], inner) / max(energy([1, 2], around), 0.05))
+
+
+def gains(found: dict, method: str = "model") -> list[dict]:
+    """For each family, and for all together, what `method` gains over the best classical method (by mean hole PSNR, and by mean LPIPS)
+    and over the patch method.
+
+    Args:
+        found: {family: {method: {picture: {"psnr", "lpips", "lightness", "chroma"}}}}.
+
+    Returns:
+        A dictionary a family: "family", "pictures", and for each rival "best" and "patchmatch" its name and gains as (mean, low, high):
+        in dB, and as a share of the rival's LPIPS (negative: lower); also the method's means.
+    """
+    from studylib import intervals
+
+    rows = []
+    for family, of in [*found.items(), ("all", _together(found))]:
+        names = sorted(of[method])
+        column = {name: {measure: np.array([of[name][picture][measure] for picture in names], float)
+                         for measure in ("psnr", "lpips", "lightness", "chroma")} for name in of}
+        row = {"family": family, "pictures": len(names), **{measure: float(np.nanmean(values))
+                                                            for measure, values in column[method].items()}}
+        classical = [name for name in ("telea", "ns", "biharmonic") if name in of]
+        rivals = {"psnr": max(classical, key=lambda name: column[name]["psnr"].mean(), default=None),
+                  "lpips": min(classical, key=lambda name: column[name]["lpips"].mean(), default=None)}
+        for rival in ("classical", "patchmatch", "network"):
+            for measure in ("psnr", "lpips"):
+                name = rivals[measure] if rival == "classical" else rival
+                if name in of and name != method:
+                    apart = column[method][measure] - column[name][measure]
+                    scale = 1 if measure == "psnr" else float(column[name][measure].mean())
+                    row[f"{measure}_{rival}"] = name, *(value / scale for value in intervals.interval(apart))
+        rows.append(row)
+    return rows
+
+
+def _together(found: dict) -> dict:
+    methods = next(iter(found.values()))
+    return {method: {f"{picture} {family}": values for family, of in found.items() for picture, values in of[method].items()}
+            for method in methods}
+
+
+def table(found: dict, method: str = "model") -> str:
+    """The gains as a Markdown table; without the method, each method's means."""
+    if method not in next(iter(found.values())):
+        lines = ["| family | method | hole PSNR, dB | LPIPS | fine lightness | fine chroma |", "|---|---|---|---|---|---|"]
+        for family, of in found.items():
+            for name, values in of.items():
+                means = [np.nanmean([float("nan") if one[measure] is None else one[measure] for one in values.values()])
+                         for measure in ("psnr", "lpips", "lightness", "chroma")]
+                lines.append(f"| {family} | {name} | {means[0]:.2f} | {means[1]:.4f} | {means[2]:.2f} | {means[3]:.2f} |")
+        return "\n".join(lines)
+    lines = ["| losses | against the best classical: PSNR, dB | LPIPS | against PatchMatch: PSNR, dB | LPIPS | fine lightness, chroma |",
+             "|---|---|---|---|---|---|"]
+    for row in gains(found, method):
+        cells = []
+        for rival in ("classical", "patchmatch"):
+            for measure in ("psnr", "lpips"):
+                name, mean, low, high = row.get(f"{measure}_{rival}", ("", np.nan, np.nan, np.nan))
+                by = f" ({name})" if rival == "classical" else ""
+                cells.append(f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]{by}" if measure == "psnr"
+                             else f"{100 * mean:+.0f} % [{100 * low:+.0f}, {100 * high:+.0f}]{by}")
+        lines.append(f"| {row['family']} ({row['pictures']}) | {' | '.join(cells)} | {row['lightness']:.2f}, {row['chroma']:.2f} |")
+    return "\n".join(lines)

@@ -27,8 +27,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = {path.stem: path for path in sorted((ROOT / "studylib").glob("*.py")) if not path.stem.startswith("__")}
 
 # An import goes to the same floor or below; from the ground it goes nowhere.
-FLOORS = ("records masks networks optimisers vgg baselines brush parameters pictures intervals kernels", "sources atelier scans",
-          "losses metrics data restoration damage", "training figures claims conservation")
+FLOORS = ("records masks networks optimisers vgg baselines brush parameters pictures intervals kernels palette",
+          "sources atelier scans strokes",
+          "losses metrics data restoration damage", "training figures claims conservation uncertainty report")
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules.split()}
 
 

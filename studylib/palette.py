@@ -9,19 +9,24 @@ LIGHTNESS = np.array([0.299, 0.587, 0.114])  # of RGB, Rec. 601
 _SAMPLES = 20_000  # known pixels that are looked at
 
 
-def surroundings(picture: np.ndarray, hole: np.ndarray, part: np.ndarray | None = None, reach: float | None = None) -> np.ndarray:
-    """(N, C) in [0, 1]: known colours near the holes, or a part of one, at most some 20,000 spread evenly.
+def near(hole: np.ndarray, part: np.ndarray | None = None, reach: float | None = None) -> np.ndarray:
+    """(N,) flat indices of known pixels near the holes, or a part of one, at most some 20,000 spread evenly.
 
     Args:
-        reach: how far from there, pixels; None: 0.05 of the short side.
+        reach: how far from there, pixels; None: 0.05 of the short side. Where nothing known is that near, all is taken.
     """
     import cv2
 
     reach = reach or max(3.0, 0.05 * min(hole.shape))
     away = cv2.distanceTransform((~(hole if part is None else part)).astype(np.uint8), cv2.DIST_L2, 3)
-    near = (away <= reach) & ~hole
-    places = np.flatnonzero(near if near.any() else ~hole)
-    places = places[::max(1, len(places) // _SAMPLES)]
+    found = (away <= reach) & ~hole
+    places = np.flatnonzero(found if found.any() else ~hole)
+    return places[::max(1, len(places) // _SAMPLES)]
+
+
+def surroundings(picture: np.ndarray, hole: np.ndarray, part: np.ndarray | None = None, reach: float | None = None) -> np.ndarray:
+    """(N, C) in [0, 1]: the known colours `near` the holes, or a part of one."""
+    places = near(hole, part, reach)
     return picture.reshape(-1, picture.shape[2])[places].astype(np.float64) / np.iinfo(picture.dtype).max
 
 
@@ -119,3 +124,15 @@ def in_tones(colours: np.ndarray, known: np.ndarray, tolerance: float = 2 / 255)
     at = np.r_[-1e-9, at, 1 + 1e-9]
     on = np.stack([np.interp(colours @ LIGHTNESS, at, channel) for channel in curve.T], 1)
     return on.clip(0, 1).astype(colours.dtype)
+
+
+def lowpass(values: np.ndarray, hole: np.ndarray, sigma: float) -> np.ndarray:
+    """A hole's values, one each, blurred within the hole by two boxes of that standard deviation together."""
+    import cv2
+
+    side = 2 * round(np.sqrt(6) * sigma / 2) + 1
+    filled, weight = np.zeros(hole.shape, np.float32), hole.astype(np.float32)
+    filled[hole] = values
+    for _ in range(2):
+        filled, weight = (cv2.blur(x, (side, side), borderType=cv2.BORDER_CONSTANT) for x in (filled, weight))
+    return filled[hole] / np.maximum(weight[hole], 1e-6)

@@ -89,11 +89,11 @@ def tratteggio(values: np.ndarray, hole: np.ndarray, *, picture: np.ndarray | No
     lean = np.zeros_like(colours)
     sides = rng.permuted(np.tile([0, 1, 2], (len(shift) // 3 + 1, 1)), axis=1).ravel()
     lean[there] = _leans(colours[there], known, strength, sides[there // segments])
-    drawn = np.zeros(values.shape, np.float32)
+    drawn, stroked = np.zeros(values.shape, np.float32), (colours + lean).astype(np.float32)
     for offset in (-1 / 3, 0, 1 / 3):  # a stroke's edge may lie within a pixel
         beside = at(offset)
         beside = np.where(count[beside] > 0, beside, which)
-        drawn += (colours + lean)[beside].astype(np.float32) / 3
+        drawn += stroked[beside] / 3
     return palette.in_tones(_as_from_afar(drawn, values, hole, width), known)
 
 
@@ -260,18 +260,6 @@ def _as_from_afar(drawn: np.ndarray, values: np.ndarray, hole: np.ndarray, width
     out = drawn.astype(np.float32).clip(0, 1)
     for _ in range(2):
         for channel in range(values.shape[1]):
-            out[:, channel] += _lowpass(values[:, channel] - out[:, channel], hole, 2 * width)
+            out[:, channel] += palette.lowpass(values[:, channel] - out[:, channel], hole, 2 * width)
         out = out.clip(0, 1)
     return out
-
-
-def _lowpass(values: np.ndarray, hole: np.ndarray, sigma: float) -> np.ndarray:
-    """A hole's values, one each, blurred within the hole by two boxes of that standard deviation together."""
-    import cv2
-
-    side = 2 * round(np.sqrt(6) * sigma / 2) + 1
-    filled, weight = np.zeros(hole.shape, np.float32), hole.astype(np.float32)
-    filled[hole] = values
-    for _ in range(2):
-        filled, weight = (cv2.blur(x, (side, side), borderType=cv2.BORDER_CONSTANT) for x in (filled, weight))
-    return filled[hole] / np.maximum(weight[hole], 1e-6)

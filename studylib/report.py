@@ -121,24 +121,28 @@ def _close_ups(shown: dict, hole: np.ndarray) -> str:
 
     if not hole.any():
         return ""
-    windows = damage.close_ups(hole, _CLOSE_UPS, _CLOSE) or [_around(hole)]
+    side = int(np.clip(min(hole.shape) // 3, 96, _CLOSE))
+    larger = max(1, _CLOSE // side)  # of small pictures a pixel is shown as several
+    windows = damage.close_ups(hole, _CLOSE_UPS, side) or [_around(hole, side)]
     count, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
     seen = np.zeros(count, bool)
     rows = []
     for number, window in enumerate(windows, 1):
         seen[np.unique(labels[window])] = True
-        pictures = "".join(_figure(_uri(_part(picture, window), _CLOSE_BYTES), f"loss {number}, {kind}", kind.capitalize())
-                           for kind, picture in shown.items())
+        pictures = "".join(_figure(_uri(_part(picture, window), _CLOSE_BYTES), f"loss {number}, {kind}", kind.capitalize(),
+                                   larger * (window[1].stop - window[1].start)) for kind, picture in shown.items())
         rows.append(f'<div class="close" role="region" tabindex="0" aria-label="loss {number}">{pictures}</div>')
     rest = int((~seen[1:]).sum())
     more = f'<p class="soft">{rest} smaller {"loss is" if rest == 1 else "losses are"} not shown here.</p>' if rest else ""
-    return f"<h2>The largest losses, in their own pixels</h2>{''.join(rows)}{more}"
+    size = f"enlarged {larger} times" if larger > 1 else "in their own pixels"
+    return f"<h2>The largest losses, {size}</h2>{''.join(rows)}{more}"
 
 
-def _around(hole: np.ndarray) -> tuple[slice, slice]:
+def _around(hole: np.ndarray, side: int) -> tuple[slice, slice]:
     """The square about the hole's first pixel: of holes too thin for `damage.close_ups`."""
     y, x = np.unravel_index(int(hole.argmax()), hole.shape)
-    return tuple(slice(max(0, int(at) - _CLOSE // 2), int(at) + _CLOSE // 2) for at in (y, x))
+    return tuple(slice(max(0, int(at) - side // 2), min(whole, int(at) + side // 2))
+                 for at, whole in zip((y, x), hole.shape, strict=True))
 
 
 def _map(name: str, after: Scan | np.ndarray, hole: np.ndarray, levels: np.ndarray | None) -> str:
@@ -194,8 +198,9 @@ def _value(value: object) -> str:
     return _text(f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e4 else value)
 
 
-def _figure(uri: str, alt: str, caption: str) -> str:
-    return f'<figure><img src="{uri}" alt="{_text(alt)}"><figcaption>{_text(caption)}</figcaption></figure>'
+def _figure(uri: str, alt: str, caption: str, width: int | None = None) -> str:
+    size = f' width="{width}"' if width else ""
+    return f'<figure><img src="{uri}" alt="{_text(alt)}"{size}><figcaption>{_text(caption)}</figcaption></figure>'
 
 
 def _part(picture: Scan | np.ndarray, window: tuple[slice, slice] | None = None) -> Image.Image:

@@ -144,7 +144,7 @@ def render(picture: np.ndarray, hole: np.ndarray, levels: np.ndarray, most: floa
 def scale(levels: np.ndarray) -> int:
     """A round number of levels that 98 of 100 pixels do not exceed."""
     highest = float(np.percentile(levels, 98)) if len(levels) else 0.0
-    return next(step for step in (5, 10, 20, 30, 40, 60, 80, 120, 160, 255) if highest <= step or step == 255)
+    return next(step for step in (4, 8, 12, 20, 40, 60, 80, 120, 160, 240) if highest <= step or step == 240)
 
 
 def legend(most: float, width: int = 480) -> np.ndarray:

@@ -67,7 +67,8 @@ def test_a_whole_report_holds_all_that_it_was_given(tmp_path):
     levels = np.linspace(0, 40, 2100, dtype=np.float32)
     part = {"box": [40, 30, 12, 14], "pixels": 120, "share_of_picture": 0.002, "distance_pixels": 20.3, "distance_share": 0.1}
     page, _ = written(tmp_path / "r.html", tratteggio=picture(seed=1), uncertainty=levels, parts=[part], abstracted=True,
-                      trial=[{"method": "model", "PSNR (dB)": 24.5, "LPIPS": 0.08}, {"method": "telea", "PSNR (dB)": 23.0, "LPIPS": None}],
+                      trial=[{"method": "model", "PSNR (dB)": 24.5, "LPIPS": 0.08},
+                             {"method": "telea", "PSNR (dB)": 23.0, "LPIPS": None}],
                       taken="model", account={"method": "model", "why": "best in the trial", "painting_sha256": "ab12" * 16,
                                               "versions": {"torch": "2.11.0"}, "size": [260, 200], "note": None})
     assert page.all("html")[0]["lang"] == "en"
@@ -78,7 +79,7 @@ def test_a_whole_report_holds_all_that_it_was_given(tmp_path):
                   "Chromatic abstraction", "best in the trial", "4.04 % of the picture"):
         assert words in page.said
     assert [row for row in page.all("tr") if row.get("class") == "taken"] == [{"class": "taken"}]
-    assert len(page.all("img")) == 2 + 3 + 1 + 2  # divider, close-up three times, tratteggio, map and legend
+    assert len(page.all("img")) == 2 + 2 * 3 + 1 + 2  # divider, two close-ups, tratteggio, map and legend
     assert all(image["alt"] for image in page.all("img"))
     slider, = page.all("input")
     assert slider["type"] == "range"

@@ -5,13 +5,14 @@
 """
 
 import argparse
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from studylib import intervals, masks, palette, records, restoration, scans, uncertainty
+from studylib import figures, intervals, masks, palette, records, restoration, scans, uncertainty
 
 FOLDER = records.ROOT.parent / "shared" / "data" / "native"
 KINDS = {"wide strokes": ("irregular", (0.1, 0.4)), "circles": ("circle", (0.02, 0.15)), "boxes": ("box", (0.02, 0.2)),
@@ -26,6 +27,12 @@ def paintings(folder: Path, count: int | None = None) -> dict[str, np.ndarray]:
     if not found:
         raise SystemExit(f"{folder}: holds no pictures; expected paintings as JPEG.")
     return {path.stem: scans.read(path).colours for path in found[:count]}
+
+
+def kinds_of(folder: Path) -> dict[str, str]:
+    """{name: kind of picture}, where SOURCES.md in the folder has a table of them that begins with both."""
+    said = (folder / "SOURCES.md").read_text(encoding="utf-8") if (folder / "SOURCES.md").is_file() else ""
+    return dict(re.findall(r"^\| `([^`]+)` \| ([^|]+?) \|", said, re.M))
 
 
 def model(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -49,8 +56,8 @@ def losses(pictures: dict[str, np.ndarray], fill: Callable, side: int = 512, see
             hole = mask[:square.shape[0], :square.shape[1]]
             fills = fill(square, hole)
             errors = 255 * np.abs(fills[0] - square[hole] / np.iinfo(square.dtype).max).mean(1)
-            found.append({"picture": name, "kind": kind, "errors": errors, "distance": distances(hole)[hole],
-                          "features": uncertainty.features(fills, hole, square)})
+            told = uncertainty.features(fills, hole, square)
+            found.append({"picture": name, "kind": kind, "errors": errors, "distance": distances(hole)[hole], "features": told})
         print(f"{name}: {len(KINDS)} losses filled", flush=True)
     return found
 
@@ -61,15 +68,16 @@ def distances(hole: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
 
 
-def coverage(found: list[dict], constants: dict, use: str = "spread") -> dict[str, dict[str, list[float]]]:
+def coverage(found: list[dict], constants: dict, use: str, kinds: dict[str, str]) -> dict[str, dict[str, list[float]]]:
     """How often the 80 % band holds: {panel: {group: a share for each picture}}."""
-    out = {"all": {"all": []}, "kind of loss": {}, "distance to paint (pixels)": {}}
+    out = {"all": {"": []}, "picture": {}, "loss": {}, "distance to paint (pixels)": {}}
     for name in sorted({loss["picture"] for loss in found}):
         own = [loss for loss in found if loss["picture"] == name]
         held = [loss["errors"] <= uncertainty.foretold(loss["features"], constants[use]["band"]) for loss in own]
-        out["all"]["all"].append(float(np.mean([part.mean() for part in held])))
+        out["all"][""].append(float(np.mean([part.mean() for part in held])))
+        out["picture"].setdefault(kinds.get(name, "other"), []).append(out["all"][""][-1])
         for loss, part in zip(own, held, strict=True):
-            out["kind of loss"].setdefault(loss["kind"], []).append(float(part.mean()))
+            out["loss"].setdefault(loss["kind"], []).append(float(part.mean()))
         way, part = np.concatenate([loss["distance"] for loss in own]), np.concatenate(held)
         for low, high in pairwise(EDGES):
             if (inside := (way > low) & (way <= high)).sum() >= 50:
@@ -84,10 +92,10 @@ def fit(folder: Path, quick: bool, out: Path) -> None:
     halves = [[loss for loss in found if names.index(loss["picture"]) % 2 == half] for half in (0, 1)]
     held = {}
     for here, other in (halves, halves[::-1]):
-        constants, ratios = uncertainty.fit([(loss["features"], loss["errors"]) for loss in here])
-        print(f"fitted on {len(here)} losses: {constants}, ratios {ratios}")
+        constants = uncertainty.fit([(loss["features"], loss["errors"]) for loss in here])
+        print(f"fitted on {len(here)} losses: {constants}")
         for use in constants:
-            for panel, groups in coverage(other, constants, use).items():
+            for panel, groups in coverage(other, constants, use, kinds_of(folder)).items():
                 for group, shares in groups.items():
                     held.setdefault(use, {}).setdefault(panel, {}).setdefault(group, []).extend(shares)
     for use, panels in held.items():
@@ -95,7 +103,8 @@ def fit(folder: Path, quick: bool, out: Path) -> None:
         for panel, groups in panels.items():
             for group, shares in groups.items():
                 print("  {} {}: {:.3f} [{:.3f}, {:.3f}] of {}".format(panel, group, *intervals.interval(shares), len(shares)))
-    print("of all: CONSTANTS, RATIOS =", *uncertainty.fit([(loss["features"], loss["errors"]) for loss in found]))
+    print("of all: CONSTANTS =", uncertainty.fit([(loss["features"], loss["errors"]) for loss in found]))
+    figures.style()
     uncertainty.coverage_plot(held["spread"]).savefig(out, dpi=90)
 
 
@@ -127,8 +136,8 @@ def distance(folder: Path, quick: bool) -> None:
                     gains[method].setdefault(here, []).append(float(gain))
     for method, groups in gains.items():
         for here, values in groups.items():
-            print("{} {:.2f} to {:.2f}: {:+.2f} dB [{:+.2f}, {:+.2f}]".format(
-                method, SHARES[here - 1], SHARES[here], *intervals.interval(values)))
+            mean, low, high = intervals.interval(values)
+            print(f"{method} {SHARES[here - 1]:.2f} to {SHARES[here]:.2f}: {mean:+.2f} dB [{low:+.2f}, {high:+.2f}]")
 
 
 if __name__ == "__main__":
@@ -138,7 +147,4 @@ if __name__ == "__main__":
     parser.add_argument("--quick", action="store_true", help="six pictures only, and small ones")
     parser.add_argument("--out", type=Path, default=Path("coverage.png"))
     asked = parser.parse_args()
-    if asked.what == "fit":
-        fit(asked.pictures, asked.quick, asked.out)
-    else:
-        distance(asked.pictures, asked.quick)
+    fit(asked.pictures, asked.quick, asked.out) if asked.what == "fit" else distance(asked.pictures, asked.quick)

@@ -17,12 +17,13 @@ from studylib import palette
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-# Of features of one fill alone, and of several: the mean and the 80 % band as a constant and weights of `features`, levels.
+# The mean and the 80 % band as a constant and weights of `features`, for one fill alone and for several (8 views by the model).
+# Fitted on 80 losses (wide strokes, circles, boxes, cracks) in squares of 512 pixels of 20 frescoes, murals, oils and prints. By
+# the constants of one half of the pictures the band held 79.8 % [78.1, 81.5] of the errors on the other half's (alone 79.4 %
+# [77.4, 81.3]): by kind of picture 78 to 81 % (76 to 81), of loss 78 to 83 % (74 to 85), by distance 77 to 85 % (77 to 82).
 CONSTANTS = {
-    "alone": {"mean": (1.0, 0.0, 1.0, 0.0), "band": (1.5, 0.0, 1.5, 0.0)},
-    "spread": {"mean": (1.0, 1.0, 1.0, 0.0), "band": (1.5, 1.0, 1.5, 0.0)}}
-RATIOS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.75, 1.0, 1.4, 1.8)
+    "alone": {"mean": (0.0, 0.0, 0.3637, 0.5091), "band": (0.0, 0.0, 0.4286, 0.9018)},
+    "spread": {"mean": (0.0, 1.2996, 0.0824, 0.2735), "band": (0.0, 2.1465, 0.0571, 0.4144)}}
 _LAGS = np.unique(np.round(1.5**np.arange(22)).astype(int))  # pixels, up to 5,000
 _SIDE = 512  # of the small picture that contrasts are taken from
 
@@ -86,14 +87,11 @@ def calibrate(errors: np.ndarray, bands: np.ndarray, level: float = 0.8) -> floa
     return float(np.clip(np.quantile(errors / np.maximum(bands, 1e-6), level), 1 / 3, 3))
 
 
-def fit(samples: list[tuple[np.ndarray, np.ndarray]], seed: int = 0) -> tuple[dict, tuple[float, ...]]:
-    """`CONSTANTS` and `RATIOS` from made losses: least squares of the mean, pinball loss of the band, no weight below 0.
+def fit(samples: list[tuple[np.ndarray, np.ndarray]], seed: int = 0) -> dict[str, dict[str, tuple[float, ...]]]:
+    """`CONSTANTS` from made losses: least squares of the mean, pinball loss of the band, no weight below 0.
 
     Args:
         samples: features (N, 3) and errors (N,) of each loss; each loss counts the same.
-
-    Returns:
-        The constants, and the quantiles of error to band at `LEVELS`.
     """
     from scipy.optimize import linprog, nnls
 
@@ -113,8 +111,7 @@ def fit(samples: list[tuple[np.ndarray, np.ndarray]], seed: int = 0) -> tuple[di
                  "band": linprog(cost, A_eq=equal, b_eq=errors, method="highs").x[:len(used)]}
         constants[name] = {of: tuple(round(float(values[used.index(n)]), 4) if n in used else 0.0 for n in range(4))
                            for of, values in found.items()}
-    ratio = errors / foretold(told, constants["spread"]["band"])
-    return constants, tuple(round(float(value), 3) for value in np.quantile(ratio, LEVELS))
+    return constants
 
 
 def render(picture: np.ndarray, hole: np.ndarray, levels: np.ndarray, most: float | None = None) -> np.ndarray:
@@ -177,7 +174,7 @@ def coverage_plot(held: dict[str, dict[str, list[float]]]) -> Figure:
     import matplotlib.pyplot as plt
 
     sizes = [len(groups) for groups in held.values()]
-    figure, axes = plt.subplots(1, len(held), figsize=(7.2, 2.8), sharey=True, squeeze=False, width_ratios=sizes,
+    figure, axes = plt.subplots(1, len(held), figsize=(7.2, 3.4), sharey=True, squeeze=False, width_ratios=sizes,
                                 layout="constrained")
     for axis, (panel, groups) in zip(axes[0], held.items(), strict=True):
         axis.axhspan(0.73, 0.87, color="#0072B2", alpha=0.12, linewidth=0)
@@ -186,7 +183,7 @@ def coverage_plot(held: dict[str, dict[str, list[float]]]) -> Figure:
             axis.plot(number + np.linspace(-0.2, 0.2, len(shares)), sorted(shares), ".", color="#999999", markersize=4)
             axis.plot(number, np.mean(shares), "D", color="black", markersize=5)
         axis.set(xlabel=panel, xlim=(-0.6, len(groups) - 0.4), ylim=(0, 1))
-        axis.set_xticks(range(len(groups)), [name.replace(" ", "\n", 1) for name in groups], fontsize=8)
+        axis.set_xticks(range(len(groups)), list(groups), fontsize=8, rotation=40, ha="right")
     axes[0][0].set_ylabel("share of errors within the band")
     return figure
 

@@ -208,11 +208,10 @@ def _crossed(full: np.ndarray, leans: np.ndarray, share: np.ndarray, width: floa
 def beyond_evidence(hole: np.ndarray, share: float = 0.06) -> tuple[np.ndarray, list[dict]]:
     """What lies further from any paint than a share of the picture's short side: there a likely image is an invention.
 
-    The default was measured (`python -m bench.uncertainty distance`): on 20 frescoes, murals, panels, oils and prints of 448
-    pixels, discs of 6 to 28 % of the short side in radius were cut out and filled. Nearer to the paint than 0.04 of the short
-    side the model's fill has a smaller squared error than the mean colour of the ring (+1.3 dB [+0.7, +1.9] at 0.03 to 0.04);
-    at 0.04 to 0.06 it is +0.5 dB [0.0, +1.0]; from 0.06 on the mean colour is no worse (-0.2 dB [-0.7, +0.4] at 0.06 to 0.08,
-    -0.6 [-1.1, -0.1] at 0.08 to 0.10). Biharmonic inpainting crosses at 0.05.
+    The default was measured (`python -m bench.uncertainty distance`): 20 frescoes, murals, panels, oils and prints at 448 pixels,
+    discs of 0.06 to 0.28 of the short side in radius cut out and filled by the model, its squared error beside that of the mean
+    colour of the ring. At 0.03 to 0.04 of the short side from the paint the fill is better by 1.5 dB [0.6, 2.4], at 0.04 to 0.06
+    by 0.7 [0.0, 1.5], at 0.06 to 0.08 by 0.0 [-0.6, 0.6]; beyond 0.1 it is worse. Biharmonic inpainting crosses at 0.05.
 
     Args:
         hole: (H, W) bool.

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 # The mean and the 80 % band as a constant and weights of `features`, for one fill alone and for several (8 views by the model).
 # Fitted on 80 losses (wide strokes, circles, boxes, cracks) in squares of 512 pixels of 20 frescoes, murals, oils and prints. By
-# the constants of one half of the pictures the band held 79.8 % [78.1, 81.5] of the errors on the other half's (alone 79.4 %
-# [77.4, 81.3]): by kind of picture 78 to 81 % (76 to 81), of loss 78 to 83 % (74 to 85), by distance 77 to 85 % (77 to 82).
+# the constants of one half of the pictures the band held 79.7 % [78.0, 81.4] of the errors on the other half's (alone 79.4 %
+# [77.3, 81.3]): by kind of picture 78 to 81 % (76 to 81), of loss 78 to 83 % (75 to 85), by distance 77 to 85 % (77 to 82).
 CONSTANTS = {
-    "alone": {"mean": (0.0, 0.0, 0.3637, 0.5091), "band": (0.0, 0.0, 0.4286, 0.9018)},
-    "spread": {"mean": (0.0, 1.2996, 0.0824, 0.2735), "band": (0.0, 2.1465, 0.0571, 0.4144)}}
+    "alone": {"mean": (0.0, 0.0, 0.3885, 0.4846), "band": (0.0, 0.0, 0.4547, 0.8827)},
+    "spread": {"mean": (0.0, 1.3177, 0.0941, 0.2547), "band": (0.0, 2.1937, 0.0679, 0.3864)}}
 _LAGS = np.unique(np.round(1.5**np.arange(22)).astype(int))  # pixels, up to 5,000
 _SIDE = 512  # of the small picture that contrasts are taken from
 
@@ -125,15 +125,15 @@ def render(picture: np.ndarray, hole: np.ndarray, levels: np.ndarray, most: floa
     Returns:
         (H, W, 3) uint8, of the picture's own size.
     """
-    depth = np.iinfo(picture.dtype).max
-    channels = picture.shape[2]
-    grey = np.zeros(hole.shape, np.float32)
-    for channel, weight in enumerate(palette.LIGHTNESS if channels > 1 else [1.0]):
-        values = picture[..., channel].astype(np.float32) * (255 / depth)
-        if channels == 4:  # inks
-            values = (255 - values) * (255 - picture[..., 3].astype(np.float32) * (255 / depth)) / 255
-        grey += np.float32(weight) * values
-    out = grey.round().astype(np.uint8)[..., None].repeat(3, 2)
+    import cv2
+
+    pixels = np.ascontiguousarray(picture if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8))
+    if pixels.shape[2] == 4:  # inks
+        light = 255 - cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2GRAY)
+        grey = cv2.multiply(light, 255 - pixels[..., 3], scale=1 / 255)
+    else:
+        grey = pixels[..., 0] if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    out = np.repeat(grey[..., None], 3, 2)
     out[hole] = _colours()[(levels / (most or scale(levels)) * 255).clip(0, 255).round().astype(int)]
     return out
 
@@ -220,20 +220,19 @@ def _contrast(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
 
     scale = min(1.0, _SIDE / max(hole.shape))
     size = tuple(max(1, round(length * scale)) for length in hole.shape[::-1])
-    short = min(size)
     known = (~hole).astype(np.float32)
     weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)
     total = np.zeros(weight.shape, np.float32)
     for channel in range(picture.shape[2]):
         values = picture[..., channel].astype(np.float32) * known * np.float32(255 / np.iinfo(picture.dtype).max)
         first, second = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (values, values * values))
-        spread = None
-        for share in (1.0, 0.2, 0.06, 0.02):
-            w, a, b = (cv2.GaussianBlur(part, (0, 0), max(1.0, share * short), borderType=cv2.BORDER_REPLICATE)
-                       for part in (weight, first, second))
+        spread = second.sum() / max(float(weight.sum()), 1e-6) - (first.sum() / max(float(weight.sum()), 1e-6))**2
+        for share in (0.2, 0.06, 0.02):
+            side = 2 * round(1.2 * max(1.0, share * min(size))) + 1  # two boxes of that standard deviation together
+            w, a, b = (cv2.blur(cv2.blur(part, (side, side), borderType=cv2.BORDER_CONSTANT), (side, side),
+                                borderType=cv2.BORDER_CONSTANT) for part in (weight, first, second))
             here = b / np.maximum(w, 1e-6) - (a / np.maximum(w, 1e-6))**2
-            enough = np.clip(w / 0.2, 0, 1)
-            spread = here if spread is None else spread + enough * (here - spread)
+            spread = spread + np.clip(w / 0.2, 0, 1) * (here - spread)
         total += spread
     small = np.sqrt(np.maximum(total / picture.shape[2], 0))[..., None]
     return palette.enlarged(small, (slice(0, hole.shape[0]), slice(0, hole.shape[1])), hole.shape)[..., 0][hole]

@@ -536,7 +536,7 @@ def divider_of(below: str, above: str, names: tuple[str, str], width: int) -> st
 <img src="{below}" alt="{names[0]}" style="width:100%;margin:0;display:block">
 <img src="{above}" alt="{names[1]}"
  style="position:absolute;inset:0;width:100%;height:100%;margin:0;clip-path:inset(0 0 0 var(--cut))">
-<input type="range" value="50" step="any" aria-label="divider: left {names[0]}, right {names[1]}"
+<input type="range" value="50" step="0.5" aria-label="divider: left {names[0]}, right {names[1]}"
  style="position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:ew-resize;touch-action:pan-y"
  oninput="this.parentNode.style.setProperty('--cut',this.value+'%')">
 <div style="{line}width:2px;margin-left:-1px;background:white;box-shadow:0 0 2px black"></div>

@@ -13,6 +13,7 @@ import numpy as np
 
 from studylib import claims, damage, intervals, masks, records, restoration, scans
 from studylib.scans import Scan, ScanError
+from studylib.strokes import tratteggio
 
 _RECORD = restoration.WEIGHTS.with_suffix(".json")
 _KINDS = ("restored", "fill", "tratteggio", "uncertainty")  # of pictures that come out
@@ -79,40 +80,6 @@ def check_out(paintings: list[tuple[Path, Path | None]], out: Path) -> None:
             for ending in scans.LOSSLESS:
                 if (written := out / f"{painting.stem}_{kind}{ending}").resolve() in given:
                     raise ScanError(f"{written}: is a painting or a mask, and would be overwritten; expected another folder.")
-
-
-def tratteggio(values: np.ndarray, hole: np.ndarray, *, width: float = 2.0, length: float = 12.0, angle: float = 0.0,
-               strength: float = 0.06, seed: int = 0) -> np.ndarray:
-    """A fill as fine strokes of purer hues, which blend into the fill's own colours at a distance.
-
-    Every three neighbouring strokes lean towards red, green and blue (towards light, dark and neither, in grey) by amounts
-    that add up to nothing; a stroke has the mean colour of what it covers.
-
-    Args:
-        values: (holes, C) in [0, 1], the fill, row by row.
-        hole: (H, W) bool.
-        width, length: of a stroke, pixels.
-        angle: degrees from upright, clockwise.
-        strength: how far a stroke leans, in parts of the range; less where the colour is near black or white.
-
-    Returns:
-        (holes, C) in [0, 1].
-    """
-    y, x = (part.astype(np.float64) for part in np.nonzero(hole))
-    turn = np.deg2rad(angle)
-    across, along = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
-    stroke = np.floor(across / width).astype(np.int64)
-    stroke -= stroke.min(initial=0)
-    shift = np.random.default_rng(seed).random(int(stroke.max(initial=0)) + 1) * length
-    segment = np.floor((along + shift[stroke]) / length).astype(np.int64)
-    _, which = np.unique(np.stack([stroke, segment]), axis=1, return_inverse=True)
-    which = which.reshape(-1)
-    count = np.bincount(which)
-    colour = np.stack([np.bincount(which, channel) / count for channel in values.T.astype(np.float64)], 1)[which]
-    lean = np.eye(3) * 1.5 - 0.5 if values.shape[1] > 1 else np.array([[1.0], [-1.0], [0.0]])
-    lean = np.pad(lean, ((0, 0), (0, max(0, values.shape[1] - 3))))[stroke % 3]
-    room = np.minimum(colour, 1 - colour).min(1, keepdims=True)
-    return (colour + np.minimum(strength, room) * lean).clip(0, 1).astype(np.float32)
 
 
 def uncertainty(fills: np.ndarray, hole: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ Pictures are (N, 3, H, W) float32 in [-1, 1], or uint8 in [0, 255]; masks (N, 1,
 from __future__ import annotations
 
 import base64
+import html
 import io
 from itertools import pairwise
 from pathlib import Path
@@ -524,12 +525,23 @@ def divider(below: np.ndarray, above: np.ndarray, width: int = 400) -> str:
         stream, height = io.BytesIO(), round(width * pixels.shape[0] / pixels.shape[1])
         Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS).save(stream, "WEBP", quality=70)
         shown.append(f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}")
-    return f"""<div style="position:relative;width:{width}px;--cut:50%">
-<img src="{shown[0]}" alt="below" style="width:100%;margin:0;display:block">
-<img src="{shown[1]}" alt="above" style="position:absolute;top:0;left:0;width:100%;margin:0;clip-path:inset(0 0 0 var(--cut))">
-<div style="position:absolute;top:0;bottom:1.5em;left:var(--cut);width:2px;background:white"></div>
-<input type="range" value="50" style="width:100%;height:1.5em;margin:0;display:block" aria-label="divider"
- oninput="this.parentNode.style.setProperty('--cut',this.value+'%')"></div>"""
+    return divider_of(*shown, ("below", "above"), width)
+
+
+def divider_of(below: str, above: str, names: tuple[str, str], width: int) -> str:
+    """`divider` of two pictures' addresses: its line follows mouse, finger and arrow keys; names: what is read out of each."""
+    below, above, *names = (html.escape(text, quote=True) for text in (below, above, *names))
+    line = "position:absolute;top:0;bottom:0;left:var(--cut);pointer-events:none;"
+    return f"""<div class="divider" style="position:relative;width:100%;max-width:{width}px;--cut:50%">
+<img src="{below}" alt="{names[0]}" style="width:100%;margin:0;display:block">
+<img src="{above}" alt="{names[1]}"
+ style="position:absolute;inset:0;width:100%;height:100%;margin:0;clip-path:inset(0 0 0 var(--cut))">
+<input type="range" value="50" step="0.5" aria-label="divider: left {names[0]}, right {names[1]}"
+ style="position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:ew-resize;touch-action:pan-y"
+ oninput="this.parentNode.style.setProperty('--cut',this.value+'%')">
+<div style="{line}width:2px;margin-left:-1px;background:white;box-shadow:0 0 2px black"></div>
+<div class="knob" aria-hidden="true" style="{line}margin:auto 0 auto -16px;width:32px;height:32px;border-radius:16px;
+background:white;color:black;box-shadow:0 0 3px black;text-align:center;font:18px/32px sans-serif">&#8596;</div></div>"""
 
 
 def picture_text(pictures: torch.Tensor) -> str:

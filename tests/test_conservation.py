@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -77,24 +76,6 @@ def test_the_layer_over_the_damaged_picture_is_the_restored_one(tmp_path, weight
     under = Image.open(painting).convert("RGBA")
     under.alpha_composite(Image.open(layer))
     assert np.array_equal(np.asarray(under.convert("RGB")), np.asarray(Image.open(restored)))
-
-
-def test_a_tratteggio_adds_up_to_the_fill_and_can_be_told_from_it(scene):
-    pixels, _ = scene
-    hole = np.zeros(pixels.shape[:2], bool)
-    hole[8:72, 8:88] = True
-    fill = cv2.GaussianBlur(pixels, (0, 0), 6).astype(np.float32) / 255 * 0.7 + 0.15
-    for angle in (0, 30):
-        drawn = fill.copy()
-        drawn[hole] = conservation.tratteggio(fill[hole], hole, angle=angle)
-        assert np.abs(drawn - fill)[hole].mean() > 0.02
-        far = cv2.GaussianBlur(drawn, (0, 0), 8) - cv2.GaussianBlur(fill, (0, 0), 8)
-        assert np.abs(far[28:52, 28:68]).mean() < 0.02
-        assert np.abs(far[28:52, 28:68].mean((0, 1))).max() < 0.01
-    upright = np.zeros_like(fill)
-    upright[hole] = conservation.tratteggio(np.full((hole.sum(), 3), 0.5, np.float32), hole)
-    assert np.ptp(upright[8:72, 8:88], axis=0).max() < 1e-6
-    assert conservation.tratteggio(np.zeros((0, 3), np.float32), np.zeros_like(hole)).shape == (0, 3)
 
 
 def test_an_empty_mask_changes_nothing_and_says_so(tmp_path, weights, scene, capsys):

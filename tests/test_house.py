@@ -27,9 +27,11 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = {path.stem: path for path in sorted((ROOT / "studylib").glob("*.py")) if not path.stem.startswith("__")}
 
 # An import goes to the same floor or below; from the ground it goes nowhere.
-FLOORS = ("records masks networks optimisers vgg baselines brush parameters pictures intervals kernels scan_values scan_metadata",
-          "sources atelier scan_kinds scan_tiff scan_decoders scan_encoders scans",
-          "losses metrics data restoration damage", "training figures claims conservation")
+FLOORS = ("records masks networks optimisers vgg baselines brush parameters pictures intervals kernels scan_values scan_metadata "
+          "palette patches tones",
+          "sources atelier scan_kinds scan_tiff scan_decoders scan_encoders scans strokes",
+          "losses metrics data restoration damage filling trial native",
+          "training figures claims conservation uncertainty report")
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules.split()}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from studylib.copies import Comparison, painted
 
 SURE = 0.25  # of two flat parts one is the hole without a question only if it covers no more of the picture
+_NOISE = 8  # of 255 values: what JPEG adds to a flat colour
 SOFT = 0.1  # of the range: what is nearer to the ground is the ground
 
 
@@ -73,11 +74,24 @@ def _grey(value: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Rea
     if few and _blocks(value, middle) > 0.6:
         return _labels(value[..., None], inside, depth)
     share = value.astype(np.float32) / depth
+    if not _is_solid(share, inside):
+        return None
     if high <= SOFT * depth and not lossy:  # small numbers, one here and one there: thin lines of classes, or dark noise
         return _labels(value[..., None], inside, depth) if len(values) <= 9 and low == 0 else None
     if np.mean((share[inside] > SOFT) & (share[inside] < 1 - SOFT)) > 0.3:
         return None
     return _soft(value, share, inside, lossy)
+
+
+def _is_solid(share: np.ndarray, inside: np.ndarray) -> bool:
+    """Whether most of a grey picture, (H, W) float32 in 0 to 1, is of one or two values but for a JPEG's noise."""
+    values = share[inside]
+    bins = np.bincount((values * 255).round().astype(np.int32), minlength=256)
+    solid = 0.0
+    for part in (slice(0, 128), slice(128, 256)):
+        most = int(bins[part].argmax()) + part.start
+        solid += bins[max(part.start, most - _NOISE):min(part.stop, most + _NOISE + 1)].sum()
+    return bool(solid > 0.6 * len(values))
 
 
 def _of_one_value(value: np.ndarray, inside: np.ndarray, only: int, depth: int) -> Readings:
@@ -194,7 +208,9 @@ def _labels(pixels: np.ndarray, inside: np.ndarray, depth: int) -> Readings:
         ground = int(most) if most not in (0, white) else (0 if colours[0] == 0 else white)
         other = Reading(((codes == ground) & inside).astype(np.float32), "the ground itself is the hole",
                         None if ways[0].holes is None else {"white": "black", "black": "white"}[ways[0].holes])
-        if counts.max() >= (1 - SURE) * total:
+        ground_colour = samples[counts.argmax()].astype(np.int64)
+        strong = len(colours) > 1 and np.sort(np.abs(samples.astype(np.int64) - ground_colour).max(1))[1] > depth / 4
+        if counts.max() >= (1 - SURE) * total and strong and len(colours) <= 16 and _flat(pixels)[inside].mean() > 0.9:
             return Readings([*ways, other], certain=False)
         ways.append(other)
     return Readings(sorted(ways, key=lambda way: way.part), asked=True, certain=False)
@@ -206,22 +222,23 @@ def _name(colour: np.ndarray) -> str:
 
 def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Readings | None:
     """Labels in colours, exact or with soft edges and noise."""
-    if not lossy and len(np.unique(_codes(pixels, depth)[inside])) <= 256 and _flat(pixels)[inside].mean() > 0.6:
+    if not lossy and len(np.unique(_codes(pixels, depth)[inside])) <= 32 and _flat(pixels)[inside].mean() > 0.6:
         return _labels(pixels, inside, depth)
     small = pixels if depth == 255 else np.round(pixels / 257).astype(np.uint8)
     grounds = _grounds(small, inside)
     if not grounds or grounds[0][1] < 0.5:
         return None
     ways = []
-    for colour, _ in grounds[:1] + [ground for ground in grounds[1:] if ground[0].max() <= 25]:
+    dark = [ground for ground in grounds[1:] if ground[0].max() <= 255 * SOFT < grounds[0][0].max()]
+    for colour, _ in grounds[:1] + dark:
         base = np.broadcast_to(colour.astype(np.uint8), small.shape)
         seen = Comparison(small, np.ascontiguousarray(base), inside, True, False, False, False)
         found = painted(seen)
         share = np.where(inside, np.abs(small.astype(np.int16) - colour.astype(np.int16)).max(2) / 255, 0).astype(np.float32)
-        if found.unexplained > 0.1 * (share > SOFT).mean():
+        if found.unexplained > (0.35 if lossy else 0.1) * (share > SOFT).mean():
             return None
         number = len(found.colours)
-        name = "black" if colour.max() <= 25 else "white" if colour.min() >= 230 else f"ground of {_name(colour)}"
+        name = "black" if colour.max() <= 255 * SOFT else "white" if colour.min() >= 230 else f"ground of {_name(colour)}"
         ways.append(Reading(share, f"{number} label{'s' * (number != 1)} on {name}, all of {'them' if number > 1 else 'it'} hole",
                             {"black": "white", "white": "black"}.get(name)))
     black = ways[0].holes == "white"
@@ -235,7 +252,7 @@ def _grounds(pixels: np.ndarray, inside: np.ndarray) -> list[tuple[np.ndarray, f
     while len(left) > 0.02 * total:
         bins = (left // 32).astype(np.int32) @ np.int32([64, 8, 1])
         colour = np.median(left[bins == np.bincount(bins).argmax()], axis=0)
-        near = np.abs(left - colour.astype(np.float32)).max(1) <= 255 * SOFT
+        near = np.abs(left - colour.astype(np.float32)).max(1) <= _NOISE
         if near.sum() < 0.02 * total:
             break
         found.append((colour, float(near.sum() / total)))

@@ -247,14 +247,22 @@ def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Reading
     paint = Reading(found.share, f"a copy of the painting with holes painted {' and '.join(dict.fromkeys(names))}",
                     {"white": "white", "black": "black"}.get(names[0]) if len(names) == 1 else None)
     if flat:
-        ways = ([] if empty else [paint]) + flat.ways
-        ways[0].said += " (it also looks like a copy of the painting)" if empty else ""
-        return Readings(ways, asked=True, certain=False)
+        if not flat.asked and _alike(paint.share, flat.ways[0].share):
+            return Readings(flat.ways, certain=False)
+        if empty:
+            paint.said = "a copy of the painting with nothing painted on it"
+        return Readings([*flat.ways, paint] if empty else [paint, *flat.ways], asked=True, certain=False)
     plain = len(set(names)) == 1 and names[0] not in ("white", "black", "grey")
     if found.more.sum() > max(4, 0.02 * (found.share > SOFT).sum()):
         more = Reading(np.maximum(found.share, found.more), "with the parts of that colour that touch them")
         return Readings([paint, more], asked=True, certain=False)
     return Readings([paint], certain=plain)
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two readings are the same hole but for its rim."""
+    one, other = one > SOFT, other > SOFT
+    return bool((one & other).sum() > 0.9 * (one | other).sum())
 
 
 def _name(colour: tuple[int, int, int]) -> str:

@@ -26,7 +26,7 @@ class Comparison:
         copy, base: (H, W, 3) uint8, the picture, and the painting in the picture's colours and brightness.
         inside: (H, W) bool, where both show something.
         is_copy: whether the picture repeats the painting's texture. exact: whether most of it is the painting to the value.
-        grey: whether the copy has lost its colours.
+        grey: whether the copy has lost its colours. lossy: whether its format has changed its values.
     """
 
     copy: np.ndarray
@@ -36,6 +36,7 @@ class Comparison:
     exact: bool
     scaled: bool
     grey: bool
+    lossy: bool = False
 
 
 @dataclass
@@ -73,7 +74,7 @@ def srgb(scan: Scan, managed: bool = True) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(colours, (*colours.shape[:2], 3)))
 
 
-def compare(mask: Scan, painting: Scan, inside: np.ndarray) -> Comparison:
+def compare(mask: Scan, painting: Scan, inside: np.ndarray, lossy: bool = False) -> Comparison:
     """Lay a picture beside a painting of the same shape, where `inside`, (H, W) bool at the picture's size, holds."""
     shape, best = mask.pixels.shape[:2], None
     for managed in (False, True) if mask.icc or painting.icc else (False,):
@@ -94,7 +95,7 @@ def compare(mask: Scan, painting: Scan, inside: np.ndarray) -> Comparison:
     if not plain:
         base = (base * gain + offset).round().clip(0, 255).astype(np.uint8)
     scaled = shape != painting.pixels.shape[:2]
-    return Comparison(copy, base, inside, repeats, plain and apart <= 1 and not scaled, scaled, grey)
+    return Comparison(copy, base, inside, repeats, plain and apart <= 1 and not (scaled or lossy), scaled, grey, lossy)
 
 
 def fitted(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -108,14 +109,12 @@ def fitted(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def painted(seen: Comparison) -> Paint:
     """Where a copy was painted over in flat colours, up to six; soft brushes and JPEG's noise are allowed for."""
     # Where the copy is not exact, edges may be a pixel off: there it must leave the range of the painting's neighbourhood.
-    reach, least = (0, 2) if seen.exact else (2 if seen.scaled else 1, 24)
-    kernel, block = np.ones((2 * reach + 1,) * 2, np.uint8), np.ones((2, 2), np.uint8)
-    apart = np.maximum(cv2.subtract(seen.copy, cv2.dilate(seen.base, kernel)),
-                       cv2.subtract(cv2.erode(seen.base, kernel), seen.copy)).max(2)
+    reach, least = (0, 2) if seen.exact else (1 + seen.scaled + 2 * seen.lossy, 24)
+    apart = _beyond(seen.copy, seen.base, reach)
     differs = (apart > least) & seen.inside
     near = (cv2.absdiff(seen.copy, seen.base).max(2) > least) & seen.inside
     if not seen.exact:
-        differs = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, block) > 0
+        differs = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
     share, more, left, colours = np.zeros(differs.shape, np.float32), np.zeros(differs.shape, bool), differs.copy(), []
     enough = max(1 if seen.exact else 9, 1e-4 * seen.inside.sum())
     for _ in range(6):
@@ -135,6 +134,18 @@ def painted(seen: Comparison) -> Paint:
         left &= ~(kept if seen.exact else cv2.dilate(kept.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
     strange = left & (apart > 30)
     return Paint(share, colours, more & (share == 0), float(strange.sum() / max(1, seen.inside.sum())))
+
+
+def _beyond(copy: np.ndarray, base: np.ndarray, reach: int) -> np.ndarray:
+    """By how much the pixels of a copy leave the range of the base within `reach` pixels, (H, W) int16, in any channel or
+    difference of two."""
+    kernel, most = np.ones((2 * reach + 1,) * 2, np.uint8), np.zeros(copy.shape[:2], np.int16)
+    for one, other in ((0, None), (1, None), (2, None), (0, 1), (1, 2), (2, 0)):
+        ours, theirs = (np.ascontiguousarray(picture[..., one], np.int16) - (0 if other is None else picture[..., other])
+                        for picture in (copy, base))
+        low, high = (cv2.erode(theirs, kernel), cv2.dilate(theirs, kernel)) if reach else (theirs, theirs)
+        most = np.maximum(most, np.maximum(ours - high, low - ours))
+    return most
 
 
 def parts_of(hole: np.ndarray, seed: np.ndarray) -> np.ndarray:

@@ -232,7 +232,7 @@ def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -
     dark = [ground for ground in grounds[1:] if ground[0].max() <= 255 * SOFT < grounds[0][0].max()]
     for colour, _ in grounds[:1] + dark:
         base = np.broadcast_to(colour.astype(np.uint8), small.shape)
-        seen = Comparison(small, np.ascontiguousarray(base), inside, True, False, False, False)
+        seen = Comparison(small, np.ascontiguousarray(base), inside, True, False, False, False, lossy)
         found = painted(seen)
         share = np.where(inside, np.abs(small.astype(np.int16) - colour.astype(np.int16)).max(2) / 255, 0).astype(np.float32)
         if found.unexplained > (0.35 if lossy else 0.1) * (share > SOFT).mean():

@@ -162,7 +162,7 @@ def _understood(mask: Scan, picture: Scan, path: Path, holes: str) -> Readings:
     lossy = _is_lossy(path)
     pixels = _indices(mask, path)
     flat = flat_masks.read(pixels, inside, lossy) if mask.mode != "CMYK" else None
-    seen = copies.compare(mask, picture, inside & (own > 0))
+    seen = copies.compare(mask, picture, inside & (own > 0), lossy)
     if not seen.is_copy:
         if flat:
             return flat
@@ -196,7 +196,7 @@ def _layer(mask: Scan, picture: Scan, path: Path, alpha: np.ndarray, own: np.nda
     erased = Reading(np.where(there, (own - alpha).clip(0, 1) / max(1e-3, float((own - alpha).max())), 0),
                      "the transparent part is the hole", "black")
     flat = flat_masks.read(colours, opaque, _is_lossy(path)) if opaque.any() else None
-    seen = copies.compare(mask, picture, opaque)
+    seen = copies.compare(mask, picture, opaque, _is_lossy(path))
     value = colours[alpha > alpha.max() - SOFT].mean(1) / mask.depth
     dark, light = float(np.mean(value < SOFT)), float(np.mean(value > 1 - SOFT))
     if flat and min(dark, light) > 0.01 and dark + light > 0.9:
@@ -204,6 +204,7 @@ def _layer(mask: Scan, picture: Scan, path: Path, alpha: np.ndarray, own: np.nda
         ways = [Reading(np.where(alpha > SOFT, grey, 0), "the white part is the hole", "white"),
                 Reading(np.where(alpha > SOFT, 1 - grey, 0), "the black part is the hole", "black"), painted, erased]
         ways[2].holes = ways[3].holes = None
+        ways.sort(key=lambda way: way.part)
         ways[0].said = "has black, white and transparent parts: " + ways[0].said
         return Readings(ways, asked=True, certain=False)
     if flat and not (seen.is_copy and erased.part <= 0.5 and _of_many(colours, opaque)):

@@ -59,7 +59,7 @@ def run(count: int = 2000, seed: int = 0) -> list[tuple[str, int, int, str]]:
             rows.setdefault(form, Counter())[said] += 1
     table = []
     for form, said in sorted(rows.items()):
-        fine = {outcome: said.pop(outcome, 0) for outcome in ("read", "asked about", "refused")}
+        fine = {outcome: said.pop(outcome, 0) for outcome in ("read", "asked about", "refused", "without a hole")}
         tried = f"{form}: " + ", ".join(f"{times} {outcome}" for outcome, times in fine.items() if times)
         wrong = "; ".join(f"{times} x {outcome}" for outcome, times in said.most_common(5)) or "nothing"
         table.append((tried, sum(fine.values()) + said.total(), said.total(), wrong))
@@ -67,7 +67,7 @@ def run(count: int = 2000, seed: int = 0) -> list[tuple[str, int, int, str]]:
 
 
 def attempt(number: int, seed: int, folder: Path) -> tuple[str, str]:
-    """The form of mask `number`; "read", "asked about", "refused", or what went wrong."""
+    """The form of mask `number`; "read", "asked about", "refused", "without a hole", or what went wrong."""
     form, path, painting, drawn, kind = make(number, seed, folder)
     try:
         mask = mask_files.read(path, painting)
@@ -75,6 +75,8 @@ def attempt(number: int, seed: int, folder: Path) -> tuple[str, str]:
         return form, "asked about" if path.name in str(asked) else f"asked without a name ({number})"
     except scans.ScanError as refused:
         return form, "refused" if path.name in str(refused) else f"refused without a name ({number})"
+    if not mask.hole.any():
+        return form, "without a hole"
     lost = (drawn.core & ~mask.hole).sum() / max(1, drawn.core.sum())
     added = (mask.hole & ~drawn.reach).sum() / max(1, drawn.reach.sum())
     if lost > 0.02 or added > 0.02:

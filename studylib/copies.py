@@ -128,7 +128,8 @@ def painted(seen: Comparison) -> Paint:
             found *= cv2.dilate(seed.astype(np.uint8), np.ones((9, 9), np.uint8))
         kept = parts_of(found > 0, seed & (found > 0))
         share = np.maximum(share, np.where(kept, found, 0))
-        flat = (np.abs(seen.copy.astype(np.int16) - colour.round().astype(np.int16)).max(2) <= (1 if seen.exact else 20)) & seen.inside
+        off = np.abs(seen.copy.astype(np.int16) - colour.round().astype(np.int16)).max(2)
+        flat = (off <= (1 if seen.exact else 20)) & seen.inside
         more |= parts_of(flat | kept, kept & seed) & flat & ~kept
         colours.append(tuple(int(value) for value in colour.round()))
         left &= ~(kept if seen.exact else cv2.dilate(kept.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
@@ -251,7 +252,8 @@ def _share(seen: Comparison, colour: np.ndarray, where: np.ndarray, loose: bool 
     share = np.zeros(where.shape, np.float32)
     ours, base = seen.copy[where].astype(np.float32), seen.base[where].astype(np.float32)
     part, off = _towards(ours, base, colour)
-    good = (part > (0.1 if seen.exact else 0.3 if seen.scaled else 0.2)) & (off < (80 if loose else 6 if seen.exact else 30) + 20 * part)
+    least, most = (0.1, 6) if seen.exact else (0.3 if seen.scaled else 0.2, 80 if loose else 30)
+    good = (part > least) & (off < most + 20 * part)
     flat = np.abs(ours - colour).max(1) <= (1 if seen.exact else 20)
     share[where] = np.where(flat, 1, np.where(good, part.clip(0, 1), 0))
     return share

@@ -1,4 +1,4 @@
-"""Where a picture is damaged: masks that are read and written, and proposals where there are none. True is the hole, everywhere."""
+"""Where a picture is damaged: masks read and written, and proposals where there are none. True is the hole, everywhere."""
 
 from pathlib import Path
 

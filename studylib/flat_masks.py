@@ -98,7 +98,8 @@ def _of_one_value(value: np.ndarray, inside: np.ndarray, only: int, depth: int) 
     """Nothing is a hole, or everything."""
     whole = inside.astype(np.float32)
     if only == 0:
-        return Readings([Reading(0 * whole, "white is the hole, and there is none", "white"), Reading(whole, "black is the hole", "black")])
+        return Readings([Reading(0 * whole, "white is the hole, and there is none", "white"),
+                         Reading(whole, "black is the hole", "black")])
     name = "white" if only == depth else f"the value {only}"
     ways = [Reading(whole, f"{name} all over, and everything is the hole", "white"), Reading(0 * whole, "nothing is", "black")]
     return Readings(ways, asked=True, certain=False)
@@ -110,7 +111,7 @@ def _of_two_values(value: np.ndarray, inside: np.ndarray, low: int, high: int, d
     names = ("white", "black") if (low, high) in ((0, depth), (0, 1)) else (f"the value {high}", f"the value {low}")
     ways = [Reading(light.astype(np.float32), f"{names[0]} is the hole", "white"),
             Reading(dark.astype(np.float32), f"{names[1]} is the hole", "black")]
-    return _smaller(ways, inside, ground=low == 0, plain=low == 0 and high in (1, depth) or high == depth and low == 0)
+    return _smaller(ways, inside, ground=low == 0, plain=low == 0 and high in (1, depth))
 
 
 def _smaller(ways: list[Reading], inside: np.ndarray, ground: bool, plain: bool) -> Readings:
@@ -157,7 +158,7 @@ def _faint(value: np.ndarray, share: np.ndarray, inside: np.ndarray) -> np.ndarr
 
 
 def _blocks(value: np.ndarray, where: np.ndarray) -> float:
-    """Of the pixels in (H, W) `where` the part that lies in a block of 2x2 equal values: labels do, soft edges and noise do not."""
+    """Of the pixels in (H, W) `where` the part that lies in blocks of 2x2 equal values: labels do, soft edges do not."""
     if not where.any():
         return 0.0
     return float(_flat(value[..., None])[where].mean())

@@ -148,7 +148,7 @@ PAINTINGS: dict[str, Callable[[np.ndarray, random.Random], Scan]] = {
     "grey and alpha": lambda pixels, draw: _scan(np.dstack([_grey(pixels), np.full(SIZE, 255, np.uint8)]), "LA"),
     **{name: _in_space(name) for name in _SPACES},
     "dark": lambda pixels, draw: _scan(pixels // 6, "RGB"), "light": lambda pixels, draw: _scan(255 - pixels // 8, "RGB"),
-    "red": lambda pixels, draw: _scan((pixels * np.float32([0.25, 0.15, 0.15]) + np.float32([185, 20, 15])).astype(np.uint8), "RGB"),
+    "red": lambda pixels, draw: _scan((pixels * np.float32([0.25, 0.15, 0.15]) + [185, 20, 15]).astype(np.uint8), "RGB"),
     "black and red": lambda pixels, draw: _scan(np.where(pixels[..., :1] > 110, np.uint8([225, 20, 25]), pixels // 30), "RGB"),
     "flat art": _flat_art, "drawing": _drawing}
 
@@ -241,7 +241,8 @@ def _exact(hole: np.ndarray) -> Drawn:
 
 def _rough(hole: np.ndarray, by: int = 4) -> Drawn:
     """Of what is lossy or scaled the rim does not count."""
-    return Drawn(hole & cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).astype(bool), _wide(hole, by))
+    solid = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    return Drawn(hole & solid, _wide(hole, by))
 
 
 def _brushed(hole: np.ndarray, draw: random.Random) -> tuple[np.ndarray, Drawn]:

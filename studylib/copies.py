@@ -45,7 +45,7 @@ class Paint:
 
     Attributes:
         share: (H, W) float32, how much of each pixel is paint, 0 to 1.
-        colours: the paints, RGB; more: the parts of the painting that touch the paint and have its colour, (H, W) bool.
+        colours: the paints, RGB; more: what may be paint too, for it has its colour and touches it, or leans to it, (H, W) bool.
         unexplained: part of the picture that differs but is no flat paint.
     """
 
@@ -124,7 +124,8 @@ def painted(seen: Comparison) -> Paint:
         if seed.sum() < enough:
             break
         found = _share(seen, colour, near, loose=not seen.exact)
-        if not seen.exact:
+        if not seen.exact:  # what is as wide as an edge is one, away from paint
+            more |= cv2.morphologyEx((found > 0.5).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
             found *= cv2.dilate(seed.astype(np.uint8), np.ones((9, 9), np.uint8))
         kept = parts_of(found > 0, seed & (found > 0))
         share = np.maximum(share, np.where(kept, found, 0))
@@ -134,7 +135,8 @@ def painted(seen: Comparison) -> Paint:
         colours.append(tuple(int(value) for value in colour.round()))
         left &= ~(kept if seen.exact else cv2.dilate(kept.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
     strange = left & (apart > 30)
-    return Paint(share, colours, more & (share == 0), float(strange.sum() / max(1, seen.inside.sum())))
+    rim = cv2.dilate((share > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 if not seen.exact else share > 0
+    return Paint(share, colours, more & ~rim, float(strange.sum() / max(1, seen.inside.sum())))
 
 
 def _beyond(copy: np.ndarray, base: np.ndarray, reach: int) -> np.ndarray:

@@ -243,7 +243,8 @@ def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -
         ways.append(Reading(share, f"{number} label{'s' * (number != 1)} on {name}, all of {'them' if number > 1 else 'it'} hole",
                             {"black": "white", "white": "black"}.get(name)))
     black = ways[0].holes == "white"
-    return Readings(sorted(ways, key=lambda way: way.part), asked=len(ways) > 1, certain=black)
+    asked = len(ways) > 1 or (not black and ways[0].part > SURE)
+    return Readings(sorted(ways, key=lambda way: way.part), asked=asked, certain=black)
 
 
 def _grounds(pixels: np.ndarray, inside: np.ndarray) -> list[tuple[np.ndarray, float]]:

@@ -125,7 +125,8 @@ def _question(path: Path, ways: list[tuple[np.ndarray, str, str | None]]) -> str
     said = "; ".join(f"{said}: {_percent(hole)}" + (f" (--holes {holes})" if holes else "") for hole, said, holes in ways)
     flags = "--holes or " if any(holes for *_, holes in ways) else ""
     if len(ways) == 1:
-        return f"{path}: more than half of the picture would be lost: {said}; expected {flags}--yes."
+        why = "more than half of the picture would be lost" if ways[0][0].mean() > 0.5 else "is not read without a doubt"
+        return f"{path}: {why}: {said}; expected {flags}--yes."
     return f"{path}: can be read in more than one way: {said}; expected {flags}--yes, which takes the first."
 
 

@@ -127,8 +127,10 @@ def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Reading
         return Readings([*flat.ways, paint] if empty else [paint, *flat.ways], asked=True, certain=False)
     plain = len(set(names)) == 1 and names[0] not in ("white", "black", "grey")
     if found.more.sum() > max(4, 0.02 * (found.share > SOFT).sum()):
-        more = Reading(np.maximum(found.share, found.more), "with the parts of that colour that touch them")
+        more = Reading(np.maximum(found.share, found.more), "with all that may be of that paint, too")
         return Readings([paint, more], asked=True, certain=False)
+    if not seen.exact and len(set(names)) > 1:  # where the copy has other colours, so may have what is not painted
+        return Readings([paint], asked=True, certain=False)
     return Readings([paint], certain=plain)
 
 

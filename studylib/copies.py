@@ -127,13 +127,17 @@ def painted(seen: Comparison) -> Paint:
         if not seen.exact:  # what is as wide as an edge is one, away from paint
             more |= cv2.morphologyEx((found > 0.5).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
             found *= cv2.dilate(seed.astype(np.uint8), np.ones((9, 9), np.uint8))
-        kept = parts_of(found > 0, seed & (found > 0))
+        strong = seed & (found > (0 if seen.exact else 0.5 * np.percentile(found[seed], 90)))
+        kept = parts_of(found > 0, strong, least=8 if seen.lossy else 1)
+        if not kept.any():
+            break
         share = np.maximum(share, np.where(kept, found, 0))
         off = np.abs(seen.copy.astype(np.int16) - colour.round().astype(np.int16)).max(2)
         flat = (off <= (1 if seen.exact else 20)) & seen.inside
         more |= parts_of(flat | kept, kept & seed) & flat & ~kept
         colours.append(tuple(int(value) for value in colour.round()))
-        left &= ~(kept if seen.exact else cv2.dilate(kept.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+        around = np.ones((1 if seen.exact else 13 if seen.lossy or seen.scaled else 5,) * 2, np.uint8)  # where paint rings
+        left &= cv2.dilate(kept.astype(np.uint8), around) == 0
     strange = left & (apart > 30)
     rim = cv2.dilate((share > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 if not seen.exact else share > 0
     return Paint(share, colours, more & ~rim, float(strange.sum() / max(1, seen.inside.sum())))
@@ -151,11 +155,12 @@ def _beyond(copy: np.ndarray, base: np.ndarray, reach: int) -> np.ndarray:
     return most
 
 
-def parts_of(hole: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """The connected parts of a hole that hold a pixel of the seed, which lies inside it: (H, W) bool, all three."""
-    _, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
-    wanted = np.zeros(labels.max() + 1, bool)
+def parts_of(hole: np.ndarray, seed: np.ndarray, least: int = 1) -> np.ndarray:
+    """The connected parts of a hole, of at least so many pixels, that hold a pixel of the seed: (H, W) bool, all three."""
+    _, labels, facts, _ = cv2.connectedComponentsWithStats(hole.astype(np.uint8), connectivity=8)
+    wanted = np.zeros(len(facts), bool)
     wanted[labels[seed]] = True
+    wanted &= facts[:, cv2.CC_STAT_AREA] >= least
     wanted[0] = False
     return wanted[labels]
 

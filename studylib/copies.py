@@ -177,6 +177,7 @@ def _fit(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     gain, offset = np.ones(3, np.float32), np.zeros(3, np.float32)
     if len(here) < 16 or np.median(np.abs(there - here).max(1)) <= 1:
         return gain, offset
+    plain = (there > 2) & (there < 253)  # not cut off at black or white
     draw = np.random.default_rng(0)
     some = draw.choice(len(here), min(len(here), 4000), replace=False)
     pairs = draw.integers(0, len(some), (300, 2))
@@ -192,7 +193,7 @@ def _fit(here: np.ndarray, there: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         best = np.median(errors, axis=1).argmin()
         slope, shift = slopes[best], shifts[best]
         for _ in range(3):
-            near = np.abs(here[:, channel] * slope + shift - there[:, channel]) < 10
+            near = (np.abs(here[:, channel] * slope + shift - there[:, channel]) < 10) & plain[:, channel]
             if near.sum() < 16 or np.ptp(here[near, channel]) < 8:
                 break
             slope, shift = np.polyfit(here[near, channel].astype(float), there[near, channel].astype(float), 1)

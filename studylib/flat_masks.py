@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from studylib.copies import Comparison, painted
+from studylib.copies import Comparison, painted, parts_of
 
 SURE = 0.25  # of two flat parts one is the hole without a question only if it covers no more of the picture
 _NOISE = 8  # of 255 values: what JPEG adds to a flat colour
@@ -143,10 +143,21 @@ def _soft(value: np.ndarray, share: np.ndarray, inside: np.ndarray, lossy: bool)
         every = Reading(faint.astype(np.float32), "everything that is not black is the hole", "white")
         white.said, white.holes = "all that is brighter than a tenth of white is the hole", None
         return Readings([white, every], asked=True, certain=False)
+    white.share, black.share = _clear(white.share, lossy), _clear(black.share, lossy)
     found = _smaller([white, black], inside, ground=True, plain=True)
     # Soft edges belong to the hole, not to its share: a fine net of cracks is mostly edge.
     found.asked = min(mean, 1 - mean) > SURE
     return found
+
+
+def _clear(share: np.ndarray, lossy: bool) -> np.ndarray:
+    """Without the faint specks that JPEG leaves about what was drawn: (H, W) float32, as the share that is given.
+
+    lossy: whether it is a JPEG still, so that they may be large.
+    """
+    found = share > SOFT
+    kept = parts_of(found, share > 0.5 * share.max())
+    return np.where(kept if lossy else kept | parts_of(found, found, least=8), share, 0)
 
 
 def _faint(value: np.ndarray, share: np.ndarray, inside: np.ndarray) -> np.ndarray | None:
@@ -238,6 +249,7 @@ def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -
         share = np.where(inside, np.abs(small.astype(np.int16) - colour.astype(np.int16)).max(2) / 255, 0).astype(np.float32)
         if found.unexplained > (0.35 if lossy else 0.1) * (share > SOFT).mean():
             return None
+        share = _clear(share, lossy)
         number = len(found.colours)
         name = "black" if colour.max() <= 255 * SOFT else "white" if colour.min() >= 230 else f"ground of {_name(colour)}"
         ways.append(Reading(share, f"{number} label{'s' * (number != 1)} on {name}, all of {'them' if number > 1 else 'it'} hole",

@@ -112,19 +112,29 @@ For each painting OUT gets NAME_restored (bit for bit the original outside the m
 layer), NAME_tratteggio (the fill in fine strokes that a near look tells from the original), NAME_uncertainty.png (bright where
 several plausible fills differ, far from what is known) and NAME_restoration.json (what was done, with what).
 
-A mask may be black and white, a layer painted on a transparent ground, a copy of the painting with the holes erased, or a copy
-with the holes painted red (255, 0, 0); it may have another size than the painting.""")
+A mask may be black and white, labels on black, a layer painted on a transparent ground, a copy of the painting with the holes
+erased, or a copy with the holes painted over in red or another strong colour; it may have another size than the painting
+(docs/masks.md). Where it can be read in two ways, or more than half of the painting would be lost, nothing is done but to write
+OUT/NAME_mask_preview.png; --holes or --yes decides. A mask that was read with a doubt leaves its preview, too.
+
+Exit status: 0, all is done; 1, of several paintings some were left out, or a mask has no hole; 2, nothing could be done.""")
     restore.add_argument("paintings", nargs="+", type=Path, metavar="PAINTING", help="pictures, or folders of them")
     restore.add_argument("--mask", type=Path, help="the mask of the damage; for several paintings a folder")
     restore.add_argument("-o", "--out", type=Path, required=True, help="folder for what comes out")
     restore.add_argument("--holes", choices=("auto", "white", "black"), default="auto",
-                         help="what is the hole in a black-and-white mask (default: the smaller part)")
+                         help="what is the hole: white, what is not black; black, what is not white; of a painted layer white "
+                              "(or black, if that is its paint) is the paint, the other one what is transparent; of a copy the "
+                              "paint (default: the smaller part, where that is plain)")
     restore.add_argument("--grow", type=int, default=0, metavar="N", help="widen the mask by N pixels: damage has a halo")
     restore.add_argument("--method", choices=("auto", "model", "telea", "ns", "biharmonic"), default="auto",
                          help="default: what the study's own numbers say is best for such a mask")
     restore.add_argument("--detect", nargs="?", const="light,dark,cracks", metavar="KINDS",
                          help="propose a mask of light, dark, cracks (default: all three) instead of reading one")
-    restore.add_argument("--yes", action="store_true", help="restore with the proposed mask at once, unseen")
+    restore.add_argument("--yes", action="store_true",
+                         help="of a mask that can be read in two ways take the reading named first; with --detect restore at "
+                              "once, the proposed mask unseen")
+    restore.add_argument("--overwrite", action="store_true",
+                         help="write into the paintings' own folder, or over results of an earlier run")
     restore.add_argument("--weights", type=Path, help="weights of your own training instead of the study's")
     restore.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model computes (default: cpu)")
     restore.add_argument("--variants", type=int, default=0, choices=range(1, 9), metavar="1-8",
@@ -137,7 +147,7 @@ with the holes painted red (255, 0, 0); it may have another size than the painti
 def _restore(asked: argparse.Namespace) -> int:
     import torch
 
-    from studylib import conservation, scans
+    from studylib import inputs, scans
 
     before = True
     try:
@@ -149,20 +159,14 @@ def _restore(asked: argparse.Namespace) -> int:
             raise scans.ScanError(f"--angle {asked.angle:g}: expected degrees.")
         if asked.device == "cuda" and not torch.cuda.is_available():
             raise scans.ScanError("--device cuda: there is no GPU here that torch can use; the default is cpu.")
-        pairs = conservation.pairs(asked.paintings, None if asked.detect else asked.mask)
+        found = inputs.gather(asked.paintings, None if asked.detect else asked.mask, asked.out)
+        for said in (*found.passed, *found.missed):
+            print(said, file=sys.stderr)
+        if not found.pairs:
+            return 2
         before = asked.out.exists()
-        conservation.check_out(pairs, asked.out)
-        failed = 0
-        for painting, mask in pairs:
-            try:
-                _restore_one(asked, painting, mask)
-            except (ValueError, FileNotFoundError) as problem:
-                # One that cannot be restored does not keep the others waiting.
-                print(_said(problem, painting), file=sys.stderr)
-                failed += 1
-        if failed and len(pairs) > 1:
-            print(f"{failed} of {len(pairs)} paintings could not be restored (see above).", file=sys.stderr)
-        return 2 if failed else 0
+        inputs.check_out(found.pairs, asked.out, asked.overwrite)
+        return _restore_all(asked, found)
     except (ValueError, OSError, records.StorageError) as problem:
         print(_said(problem, asked.out), file=sys.stderr)
         return 2
@@ -181,9 +185,36 @@ def _said(problem: Exception, where: Path) -> str:
     return f"{problem.filename or where}: {problem.strerror}." if told else str(problem)
 
 
-def _restore_one(asked: argparse.Namespace, painting: Path, mask: Path | None) -> None:
+def _restore_all(asked: argparse.Namespace, found) -> int:
+    """Restore what can be restored, under one bar; the exit status."""
     from tqdm import tqdm
 
+    from studylib import mask_files
+
+    failed, empty = 0, 0
+    with tqdm(total=len(found.pairs), bar_format="{desc} {bar} {percentage:3.0f}% {elapsed}") as bar:
+        for number, (painting, mask) in enumerate(found.pairs):
+            bar.set_description_str(painting.name)
+            try:
+                _restore_one(asked, painting, mask, bar)
+            except (ValueError, FileNotFoundError) as problem:
+                # One that cannot be restored does not keep the others waiting.
+                tqdm.write(_said(problem, painting), file=sys.stderr)
+                empty += isinstance(problem, mask_files.EmptyMask)
+                failed += 1
+            bar.update(number + 1 - bar.n)
+    failed += len(found.missed)
+    count = len(found.pairs) + len(found.missed)
+    if failed and count > 1:
+        print(f"{failed} of {count} paintings could not be restored (see above).", file=sys.stderr)
+    if found.passed:
+        print(f"{len(found.passed)} other files and folders were passed over (see above).", file=sys.stderr)
+    if failed == count and not empty:
+        return 2
+    return int(bool(failed or found.passed))
+
+
+def _restore_one(asked: argparse.Namespace, painting: Path, mask: Path | None, bar) -> None:
     from studylib import conservation, damage, scans
 
     if asked.detect:
@@ -194,17 +225,17 @@ def _restore_one(asked: argparse.Namespace, painting: Path, mask: Path | None) -
         picture = scans.read(painting)
         found = damage.detect(picture, tuple(asked.detect.split(",")))
         damage.write(found, picture, mask)
-        print(f"{mask}: proposed, {100 * found.mean():.2f} % of the picture; look at it and correct it by hand, then "
-              f"restore with --mask {mask}" + (" (--yes: done at once)" if asked.yes else ""))
+        bar.write(f"{mask}: proposed, {100 * found.mean():.2f} % of the picture; look at it and correct it by hand, then "
+                  f"restore with --mask {mask}" + (" (--yes: done at once)" if asked.yes else ""))
         if not asked.yes:
             return
-    with tqdm(total=100, unit="%", desc=painting.name, bar_format="{desc} {percentage:3.0f}% {elapsed}") as bar:
-        written = conservation.restore(
-            painting, asked.out, mask=mask, holes="white" if asked.detect else asked.holes, grown=asked.grow,
-            method=asked.method, weights=asked.weights, device=asked.device, variants=asked.variants,
-            stroke=asked.stroke, angle=asked.angle, say=tqdm.write,
-            progress=lambda part: bar.update(100 * part - bar.n))
-    print("\n".join(map(str, written)))
+    done = bar.n
+    written = conservation.restore(
+        painting, asked.out, mask=mask, holes="white" if asked.detect else asked.holes, yes=asked.yes, grown=asked.grow,
+        method=asked.method, weights=asked.weights, device=asked.device, variants=asked.variants,
+        stroke=asked.stroke, angle=asked.angle, say=bar.write,
+        progress=lambda part: bar.update(done + 0.95 * part - bar.n))
+    bar.write("\n".join(map(str, written)))
 
 
 def _data(asked: argparse.Namespace) -> int:

@@ -11,75 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from studylib import claims, damage, intervals, masks, records, restoration, scans
+from studylib import claims, damage, intervals, mask_files, masks, records, restoration, scans
+from studylib.inputs import check_out, pairs  # noqa: F401
 from studylib.scans import Scan, ScanError
 from studylib.strokes import tratteggio
 
 _RECORD = restoration.WEIGHTS.with_suffix(".json")
-_KINDS = ("restored", "fill", "tratteggio", "uncertainty")  # of pictures that come out
-_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".jp2", ".j2k", ".mpo")
-
-
-def pairs(paintings: list[Path], mask: Path | None) -> list[tuple[Path, Path | None]]:
-    """Each painting with its mask: the one file, or in a folder of masks the file NAME.* or NAME_mask.*.
-
-    In a folder of paintings, files that are no pictures, masks (NAME_mask) and what came out before (NAME_restored, ...) are
-    passed over.
-
-    Raises:
-        ScanError: a painting or its mask is missing, two paintings would write to the same names, or a name is not UTF-8.
-    """
-    found = []
-    for path in paintings:
-        inside = sorted(file for file in path.glob("*") if file.is_file() and not file.name.startswith(".")
-                        and file.suffix.lower() in _ENDINGS and not file.stem.endswith(tuple(f"_{k}" for k in ("mask", *_KINDS))))
-        found += inside if path.is_dir() else [path]
-    if not found:
-        raise ScanError(f"{paintings[0]}: holds no picture.")
-    for path in found:
-        try:
-            path.name.encode()
-        except UnicodeEncodeError:
-            raise ScanError(f"{str(path)!a}: its name is not UTF-8; expected one that is: what comes out is named after "
-                            "it, and the account holds it.") from None
-    twice = [path.stem for path in found if [other.stem for other in found].count(path.stem) > 1]
-    if twice:
-        raise ScanError(f"{twice[0]}: two paintings of that name; what comes out would overwrite itself.")
-    if mask is None:
-        return [(painting, None) for painting in found]
-    if not mask.is_dir():
-        if len(found) > 1:
-            raise ScanError(f"{mask}: one mask for {len(found)} paintings; expected a folder with a mask for each.")
-        return [(found[0], mask)]
-    masks_of = []
-    for painting in found:
-        fitting = [file for file in sorted(mask.glob("*")) if file.stem in (painting.stem, f"{painting.stem}_mask")
-                   and file.resolve() != painting.resolve()]
-        if len(fitting) != 1:
-            raise ScanError(f"{mask}: {len(fitting)} masks for {painting.name}; expected one, {painting.stem}.* or "
-                            f"{painting.stem}_mask.*.")
-        masks_of.append((painting, fitting[0]))
-    return masks_of
-
-
-def check_out(paintings: list[tuple[Path, Path | None]], out: Path) -> None:
-    """Make sure, before anything is computed, that the results can be written and overwrite no painting and no mask.
-
-    Raises:
-        ScanError: they would, or `out` is no folder and cannot become one.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for painting, _ in paintings:
-            (out / f"{painting.stem}_restoration.json.part").exists()  # raises where the name is too long
-    except OSError as problem:
-        raise ScanError(f"{out}: cannot be the folder for what comes out ({problem.strerror}).") from None
-    given = {path.resolve() for pair in paintings for path in pair if path}
-    for painting, _ in paintings:
-        for kind in _KINDS:
-            for ending in scans.LOSSLESS:
-                if (written := out / f"{painting.stem}_{kind}{ending}").resolve() in given:
-                    raise ScanError(f"{written}: is a painting or a mask, and would be overwritten; expected another folder.")
 
 
 def uncertainty(fills: np.ndarray, hole: np.ndarray) -> np.ndarray:
@@ -195,13 +132,14 @@ def choose(hole: np.ndarray, weights: Path | None = None) -> tuple[str, str]:
     return ("model" if gain > 0 or best not in claims.METHODS else claims.METHODS[best]), said
 
 
-def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto", grown: int = 0, method: str = "auto",
-            weights: Path | None = None, device: str = "cpu", variants: int = 0, stroke: float = 2.0, angle: float = 0.0,
-            progress: Callable[[float], None] | None = None, say: Callable[[str], None] = print) -> list[Path]:
+def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto", yes: bool = False, grown: int = 0,
+            method: str = "auto", weights: Path | None = None, device: str = "cpu", variants: int = 0, stroke: float = 2.0,
+            angle: float = 0.0, progress: Callable[[float], None] | None = None,
+            say: Callable[[str], None] = print) -> list[Path]:
     """Restore one painting and write everything that belongs to it into the folder `out`; the account is written last.
 
     Args:
-        mask: the mask of the damage.
+        mask: the mask of the damage. holes, yes: as `mask_files.read` has them.
         grown: pixels by which the mask is widened.
         method: "auto", "model", "telea", "ns" or "biharmonic".
         variants: fills that are compared; 0: 8, or 4 of more than 20 million pixels.
@@ -212,19 +150,19 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
         The files written.
 
     Raises:
-        ScanError, ValueError, FileNotFoundError: in one sentence; nothing has been written then.
+        ScanError, ValueError, FileNotFoundError: in one sentence; nothing has been written then, but the preview of a mask that
+            can be read in more than one way.
     """
     scan = scans.read(painting)
-    hole, said = damage.read(mask, scan, holes)
+    found = mask_files.read_beside(painting, mask, scan, out, holes, yes)
+    hole, said = found.hole, found.sentence
     say(said)
     hole = damage.grow(hole, grown)
     if hole.all():
         raise ScanError(f"{mask}: widened by {grown} pixels it covers the whole picture; there is nothing to restore from.")
-    if not hole.any():
-        say(f"{mask}: has no hole; {painting} comes back unchanged.")
     why = "as asked"
     if method == "auto":
-        method, why = choose(hole, weights) if hole.any() else ("model", "there is no hole")
+        method, why = choose(hole, weights)
         say(f"{painting}: method {method}: {why}")
     variants = (variants or (8 if hole.size <= 20e6 else 4)) if method == "model" else 1
     fills = restoration.restore(scan.colours, hole, method=method, weights=weights, device=device, variants=variants,

@@ -1,50 +1,27 @@
-"""Where a picture is damaged: masks as people bring them, and proposals where they bring none. True is the hole, everywhere."""
+"""Where a picture is damaged: masks read and written, and proposals where there are none. True is the hole, everywhere."""
 
 from pathlib import Path
 
 import numpy as np
 
-from studylib import scans
+from studylib import mask_files, scans
+from studylib.copies import parts_of
 from studylib.scans import Scan, ScanError
 
 KINDS = ("light", "dark", "cracks")
 
 
 def read(path: Path | str, picture: Scan, holes: str = "auto") -> tuple[np.ndarray, str]:
-    """Read a mask of a picture's damage.
-
-    A mask is white holes on black or black on white (whichever is less is taken for the hole, unless `holes` says), a layer
-    painted on a transparent ground, a copy of the picture with the holes erased, or a copy with the holes painted red.
-    Soft edges belong to the hole. A mask of another size but the same shape is scaled.
-
-    Args:
-        holes: "white", "black", or "auto".
+    """Read a mask of a picture's damage as `mask_files.read` does.
 
     Returns:
         (H, W) bool, and a sentence that says how the file was understood.
 
     Raises:
-        ScanError: the file is no picture, has another shape, or holds no mask that can be understood.
+        ScanError: the file is no picture, has another shape, or holds no mask that can be understood without a question.
     """
-    mask = scans.read(path)
-    height, width = picture.pixels.shape[:2]
-    (tall, wide), note = mask.pixels.shape[:2], ""
-    if (tall, wide) != (height, width):
-        # A side that was rounded to whole pixels may be off by one.
-        if abs(tall * width - wide * height) > max(height, width, tall, wide):
-            raise ScanError(f"{path}: is {wide} x {tall} pixels, the picture {width} x {height}; expected the same shape.")
-        note = f", scaled from {wide} x {tall} to {width} x {height} pixels"
-    values = mask.pixels.astype(np.float32) / mask.depth
-    share, said = _understood(values, mask, picture, holes, path)
-    if note:
-        import cv2
-
-        way = cv2.INTER_AREA if tall > height else cv2.INTER_LINEAR
-        share = cv2.resize(share, (width, height), interpolation=way)
-    hole = share > 0.1
-    if hole.all():
-        raise ScanError(f"{path}: covers the whole picture ({said}); there is nothing to restore from.")
-    return hole, f"{path}: {said}{note}; {100 * hole.mean():.2f} % of the picture"
+    mask = mask_files.read(path, picture, holes)
+    return mask.hole, mask.sentence
 
 
 def grow(hole: np.ndarray, pixels: int) -> np.ndarray:
@@ -112,92 +89,10 @@ def close_ups(hole: np.ndarray, count: int = 6, side: int = 96) -> list[tuple[sl
     return found
 
 
-def parts_of(hole: np.ndarray, seed: np.ndarray) -> np.ndarray:
-    """The connected parts of a hole that hold a pixel of the seed, which lies inside it: (H, W) bool, all three."""
-    import cv2
-
-    _, labels = cv2.connectedComponents(hole.astype(np.uint8), connectivity=8)
-    wanted = np.zeros(labels.max() + 1, bool)
-    wanted[labels[seed]] = True
-    wanted[0] = False
-    return wanted[labels]
-
-
 def write(hole: np.ndarray, picture: Scan, path: Path | str) -> None:
     """Write a mask as PNG, white is the hole, in the picture's orientation."""
     pixels = (hole * np.uint8(255))[..., None]
     scans.write(Scan(pixels, "L", None, picture.exif, picture.dpi, picture.orientation), path)
-
-
-def _understood(values: np.ndarray, mask: Scan, picture: Scan, holes: str, path: Path | str) -> tuple[np.ndarray, str]:
-    """How much each pixel of the mask file belongs to the hole, 0 to 1, and how that was seen."""
-    if mask.mode == "CMYK":
-        raise ScanError(f"{path}: is CMYK; expected a mask in grey or RGB.")
-    if mask.mode in ("LA", "RGBA"):
-        alpha, values = values[..., -1], values[..., :-1]
-        if np.ptp(alpha) > 0.1:
-            opaque = alpha >= alpha.max() - 0.1
-            if _alike(values[opaque], _beside(picture, alpha.shape)[opaque]):
-                return (1 - alpha) / (1 - alpha.min()), "a copy of the picture with the holes erased"
-            painted = values[opaque].mean(1)
-            if min(np.mean(painted < 0.1), np.mean(painted > 0.9)) > 0.01:
-                raise ScanError(f"{path}: has black, white and transparent parts; expected holes in black and white, or painted "
-                                "on a transparent ground.")
-            return alpha / alpha.max(), "holes painted on a transparent ground"
-    if values.shape[2] == 3 and np.ptp(values, axis=2).max() >= 0.1 and (found := _red(values, picture, path)):
-        return found
-    value = values.mean(2)
-    if 0 < value.max() <= 1 / 255 + 1e-6:
-        value = value / value.max()  # 0 and 1, as programs write masks
-    between = np.mean((value > 0.1) & (value < 0.9))
-    if between > 0.3:
-        raise ScanError(f"{path}: is neither black and white nor painted red nor partly transparent; expected a mask.")
-    if holes == "auto" and value.min() > 0.9:
-        raise ScanError(f"{path}: is white all over, so either nothing is a hole or everything; --holes says which.")
-    white = holes == "white" or (holes == "auto" and value.mean() <= 0.5)
-    said = "white" if white else "black"
-    return (value if white else 1 - value), f"{said} is the hole" + (" (the smaller part)" if holes == "auto" else "")
-
-
-def _red(values: np.ndarray, picture: Scan, path: Path | str) -> tuple[np.ndarray, str] | None:
-    """Holes painted red, how much of each pixel, and that it was so; None where nothing is red.
-
-    Over a copy of the picture it is the way from the picture's own colour to red that counts: soft brushes, and reds of the
-    picture's own.
-    """
-    red, beside = (values[..., 0] > 0.75) & (values[..., 1:].max(2) < 0.35), _beside(picture, values.shape[:2])
-    if not (red.any() or _alike(values.reshape(-1, 3), beside.reshape(-1, 3))):
-        return None
-    if not _alike(values[~red], beside[~red]):
-        return red.astype(np.float32), "holes painted red"
-    way = np.array([1, 0, 0], np.float32) - beside
-    length = (way**2).sum(2)
-    share = ((values - beside) * way).sum(2) / np.maximum(length, 1e-3)
-    # A picture that was scaled differs from itself at its edges.
-    least = 0.15 if values.shape[:2] == picture.pixels.shape[:2] else 0.4
-    share = np.where((share > least) & (length > 0.08), share.clip(0, 1), 0).astype(np.float32)
-    share[(values[..., 0] > 0.95) & (values[..., 1:].max(2) < 0.08) & (np.abs(values - beside).max(2) > 0.1)] = 1
-    if not (share > 0.5).any():
-        raise ScanError(f"{path}: is a copy of the picture with nothing painted red (255, 0, 0) on it; expected a mask.")
-    return share, "holes painted red"
-
-
-def _beside(picture: Scan, shape: tuple[int, int]) -> np.ndarray:
-    """The picture at a mask's size, (H, W, 3) in 0 to 1."""
-    import cv2
-
-    colours = picture.colours
-    if colours.shape[:2] != shape:
-        colours = cv2.resize(colours, shape[::-1], interpolation=cv2.INTER_AREA)
-    colours = colours.reshape(*shape, -1).astype(np.float32) / picture.depth
-    if picture.mode == "CMYK":
-        colours = (1 - colours[..., :3]) * (1 - colours[..., 3:])
-    return np.broadcast_to(colours, (*shape, 3))
-
-
-def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two lists of colours, grey or RGB, are nearly the same."""
-    return bool(len(one)) and float(np.abs(one - other).mean()) < 0.06
 
 
 def _median(values: np.ndarray) -> np.ndarray:

@@ -86,10 +86,13 @@ def test_red_may_be_painted_softly_and_the_picture_s_own_reds_are_none(tmp_path,
     assert not found[72:78, 72:78].any()
 
 
-@pytest.mark.parametrize("colour", [(0, 255, 0), None])
-def test_a_copy_without_red_is_no_mask(tmp_path, picture, hole, colour):
-    blend(picture, colour or (0, 0, 0), hole[..., None] * float(bool(colour))).save(tmp_path / "mask.png")
-    with pytest.raises(ScanError, match="nothing painted red"):
+def test_another_strong_colour_is_paint_and_a_copy_with_none_is_no_mask(tmp_path, picture, hole):
+    blend(picture, (0, 255, 0), hole[..., None]).save(tmp_path / "mask.png")
+    found, how = damage.read(tmp_path / "mask.png", picture)
+    assert np.array_equal(found, hole)
+    assert "painted green" in how
+    blend(picture, (0, 0, 0), 0.0).save(tmp_path / "mask.png")
+    with pytest.raises(ScanError, match="with nothing painted on it"):
         damage.read(tmp_path / "mask.png", picture)
 
 

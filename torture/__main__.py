@@ -1,4 +1,5 @@
-"""`make torture`: trainings killed at any moment, started twice, on full disks; damaged files; files of strangers.
+"""`make torture`: trainings killed at any moment, started twice, on full disks; damaged files; files of strangers; masks
+in every form.
 
 Prints one table, and writes it to results/torture.json. Minutes to an hour; `--short` in a minute, without the batch.
 """
@@ -28,9 +29,9 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it would be ignored, by all children too
     trials = [lambda: kills.run(6 if short else 40), lambda: harm.run(8 if short else 100)]
     if not short:
-        from torture import mutants
+        from torture import masks, mutants
 
-        trials += [batch.run, mutants.run]
+        trials += [batch.run, mutants.run, masks.run]
     rows = []
     for trial in trials:
         rows += trial()

@@ -27,9 +27,9 @@ LEVELS = 16
 EXPECTED = "JPEG, PNG, TIFF, WebP, GIF, BMP, PPM or JPEG 2000"
 # Other formats by the ending that they usually have. A name alone is believed of contents that are no known picture.
 ENDINGS = {"avif": "AVIF", "heic": "HEIC", "heif": "HEIF", "jxl": "JPEG XL", "psd": "Photoshop", "psb": "Photoshop",
-           "xcf": "GIMP", "kra": "Krita", "clip": "Clip Studio", "exr": "OpenEXR", "hdr": "Radiance HDR", "svg": "SVG", "pdf": "PDF",
-           "dng": "raw", "cr2": "raw", "cr3": "raw", "nef": "raw", "arw": "raw", "raf": "raw", "orf": "raw", "rw2": "raw",
-           "pef": "raw", "srw": "raw", "tga": "TGA", "dds": "DDS", "ico": "icon", "zip": "zip", "mov": "video", "mp4": "video"}
+           "xcf": "GIMP", "kra": "Krita", "clip": "Clip Studio", "exr": "OpenEXR", "hdr": "Radiance HDR", "svg": "SVG",
+           "pdf": "PDF", "tga": "TGA", "dds": "DDS", "ico": "icon", "zip": "zip", "mov": "video", "mp4": "video",
+           **dict.fromkeys(("dng", "cr2", "cr3", "nef", "arw", "raf", "orf", "rw2", "pef", "srw"), "raw")}
 _SIGNATURES = ((b"8BPS", "Photoshop"), (b"\xff\x0a", "JPEG XL"), (b"\0\0\0\x0cJXL ", "JPEG XL"), (b"gimp xcf", "GIMP"),
                (b"v/1\x01", "OpenEXR"), (b"#?RADIANCE", "Radiance HDR"), (b"#?RGBE", "Radiance HDR"), (b"%PDF", "PDF"),
                (b"FUJIFILM", "raw"), (b"IIRO", "raw"), (b"IIU\0", "raw"), (b"DDS ", "DDS"), (b"PK\x03\x04", "zip"),
@@ -136,11 +136,11 @@ def _tiff(content: bytes) -> str:
             compression = getattr(page.compression, "name", page.compression)
     except Exception:  # a broken header
         return "not an image"
-    return f"a TIFF of {layout}, compression {compression}: not a kind that is read here"
+    return f"a TIFF that is not read here: {layout}, compression {compression}"
 
 
 def _check_tiff(image: Image.Image) -> None:
-    """Raises Unusable for a TIFF whose first page is not the one picture that it holds; reduced copies behind it are no others."""
+    """Raises Unusable for a TIFF whose first page is not its one picture; reduced copies behind it do not count."""
     tags, pages = image.tag_v2, 0
     if 50706 in tags or tags.get(254, 0) & 1:  # DNGVersion; NewSubfileType: a reduced copy of something
         raise Unusable(f"a file of the format raw; expected {EXPECTED}")

@@ -32,9 +32,9 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
         size: side in pixels.
         hole: (low, high); each mask's hole ratio is drawn uniformly between them and met to within 1 % of the picture
             (boxes of a picture smaller than 48 pixels: 2 %).
-        folder: holds PNG masks, white, or else the other of two values than 0, is the hole: `nvidia/*.png` for `irregular` (Liu et al. 2018) and `craquelure*.png` for
-            `craquelure` (maps of cracks in real paintings), drawn with rotation, flip and scale. Without a folder
-            procedural stand-ins are drawn: smooth blobs joined by thick strokes, and `cracks`.
+        folder: holds PNG masks, white = hole, or 1 where they hold 0 and 1 alone: `nvidia/*.png` for `irregular` (Liu et
+            al. 2018) and `craquelure*.png` for `craquelure` (maps of cracks in real paintings), drawn with rotation, flip
+            and scale. Without a folder procedural stand-ins are drawn: smooth blobs joined by thick strokes, and `cracks`.
 
     Returns:
         (count, 1, size, size) float32, 1 in the hole.

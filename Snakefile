@@ -101,6 +101,7 @@ rule experiment:
         "{wildcards.notebook}/{wildcards.experiment}"
     shell:
         # One thread a run, if it does not ask for more: two runs then use two cores, and their numbers do not depend on each other.
+        "echo {wildcards.notebook}/{wildcards.experiment} 2>/dev/null >> .snakemake/begun || true; "
         "export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}; "
         "said=$({PYTHON} -m studylib.kernels {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output.record} "
         "--no-progress-bar --kernel python3 2>&1) "

@@ -28,7 +28,7 @@ MODULES = {path.stem: path for path in sorted((ROOT / "studylib").glob("*.py")) 
 
 # An import goes to the same floor or below; from the ground it goes nowhere.
 FLOORS = ("records masks networks optimisers vgg baselines brush parameters pictures intervals kernels", "sources atelier scans",
-          "losses metrics data restoration damage", "training figures claims conservation")
+          "losses metrics data restoration damage", "training figures claims conservation batch")
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules.split()}
 
 

@@ -35,8 +35,8 @@ def _check_others(folder: Path, paths: list[Path]) -> None:
     """Raises StorageError where one of these files and folders in a folder may not be written to, as another user made it."""
     shut = next((path for path in (folder, *paths) if path.exists() and not os.access(path, os.W_OK)), None)
     if shut:
-        raise records.StorageError(f"{shut}: may not be written to (it belongs to {_owner(shut)}), and the study writes in {folder}; "
-                                   "allow it, or run the study in a clone of your own.")
+        raise records.StorageError(f"{shut}: may not be written to (it belongs to {_owner(shut)}), and the study writes in "
+                                   f"{folder}; allow it, or run the study in a clone of your own.")
 
 
 def _owner(path: Path) -> str:

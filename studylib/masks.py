@@ -403,7 +403,7 @@ def _read(folder: Path, pattern: str, scaled: Callable[[np.ndarray], np.ndarray]
     for file in _files(folder, pattern):
         grey = _grey(file)
         hole = (scaled(grey) > 127).astype(np.uint8)
-        if hole.all() or not hole.any():
+        if not hole.any():
             hole = (scaled(_two_valued(file)) > 127).astype(np.uint8)
         if hole.any() and not hole.all():
             holes.append(hole)

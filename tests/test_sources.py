@@ -6,6 +6,7 @@ import json
 import os
 import re
 import threading
+import unicodedata
 
 import numpy as np
 import pyarrow as pa
@@ -149,6 +150,19 @@ def test_labels_and_names_of_a_wikiart_folder(tmp_path):
     assert len(pictures) == len(names) + 1
     assert source.read(scroll) == b"y"
     assert sources.ranking(pictures) == [(*RENOIR, 7), ("unknown-artist", "Nara ehon", 1)]
+
+
+def test_labels_are_composed_wherever_they_come_from(tmp_path):
+    chardin = "jean-baptiste-siméon-chardin"
+    apart = unicodedata.normalize("NFD", chardin)
+    table = tmp_path / "groups.csv"
+    table.write_text(f"style,artist,pictures\nRococo,{apart},2\n", encoding="utf-8")
+    assert sources.ranking_of(str(table)) == [(chardin, "Rococo", 2)]
+    parquet.write_table(pa.table({"image": [noise(1)], "artist": [apart], "style": ["Rococo"]}), tmp_path / "a.parquet")
+    assert [picture.artist for picture in Parquet(str(tmp_path)).pictures()] == [chardin]
+    for asked in (apart, chardin):
+        (tmp_path / asked).mkdir()
+        assert data.fetch(tmp_path / asked, str(tmp_path / "a.parquet"), artist=asked, style="Rococo") == 1
 
 
 def test_a_table_of_counts_is_ranked(tmp_path):

@@ -76,6 +76,13 @@ def cores(wildcards):
     return parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("threads") or 1
 
 
+onstart:
+    # For the last line of `make study`, which tells what became of them.
+    with open(".snakemake/planned", "a", encoding="utf-8") as notes:
+        for job in workflow.dag.needrun_jobs():
+            notes.writelines("/".join(Path(file).with_suffix("").parts[-2:]) + "\n" for file in job.output)
+
+
 rule all:
     input:
         [f"{FOLDER}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS],

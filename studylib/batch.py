@@ -1,15 +1,14 @@
-"""The study's batch, before and after Snakemake: can everything be written, what is to run, and what became of it."""
+"""The study's batch, before and after Snakemake: can everything be written, and what became of the runs."""
 
-import contextlib
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
 from studylib import parameters, records
 from studylib.parameters import Parameters
 
-BEGUN = Path(".snakemake") / "begun"  # a line for each run that was begun: notebook/experiment; the Snakefile writes it
+# The Snakefile's notes of a batch, a line for each run that is to be made, and that was begun: notebook/experiment.
+PLANNED, BEGUN = Path(".snakemake") / "planned", Path(".snakemake") / "begun"
 
 
 def check(profile: str) -> None:
@@ -64,34 +63,26 @@ def check_masks(profile: Parameters, experiments: list[tuple[str, str]]) -> None
 
 
 class Tally:
-    """What a batch is to run, and how each of its runs ended, by Snakemake's plan, what was begun and the records.
+    """What a batch is to run, and how each of its runs ended, by the Snakefile's notes and by the records. Begins new notes.
 
     Args:
-        command: Snakemake's.
-
-    Raises:
-        RuntimeError: Snakemake cannot plan it, and what it says to that.
+        experiments: (notebook, experiment) of all runs.
     """
 
-    def __init__(self, command: list[str]):
-        done = subprocess.run([*command, "--summary"], cwd=records.ROOT, capture_output=True, text=True, errors="replace")
-        if done.returncode:
-            said = done.stderr.strip() or "no word"
-            raise RuntimeError(f"Snakemake cannot plan the study: {said.splitlines()[-1] if 'Traceback' in said else said}")
-        rows = [line.split("\t") for line in done.stdout.splitlines()[1:]]
-        self.records = [row[0] for row in rows if row[0].endswith(".json")]
-        self.before = {row[0]: _state(row[0]) for row in rows if row[0] in self.records and row[-1] != "no update"}
-        (records.ROOT / BEGUN).unlink(missing_ok=True)
+    def __init__(self, profile: str, experiments: list[tuple[str, str]]):
+        self.records = {f"{notebook}/{name}": records.ROOT / "results" / profile / notebook / f"{name}.json"
+                        for notebook, name in experiments}
+        self.before = {name: _state(record) for name, record in self.records.items()}
+        for notes in (PLANNED, BEGUN):
+            (records.ROOT / notes).unlink(missing_ok=True)
 
     def ended(self) -> dict[str, list[str]]:
         """The runs that "succeeded", "failed" and were "not run", as notebook/experiment."""
-        begun = set()
-        with contextlib.suppress(OSError):
-            begun = set((records.ROOT / BEGUN).read_text().split())
-        ended: dict[str, list[str]] = {"succeeded": [], "failed": [], "not run": []}
-        for record, before in self.before.items():
-            name = "/".join(Path(record).with_suffix("").parts[-2:])
-            made = _state(record) not in (None, before)
+        # Where Snakemake did not get as far as a plan, at least what is not there was to be made.
+        planned = _noted(PLANNED) or {name for name, before in self.before.items() if before is None}
+        begun, ended = _noted(BEGUN), {"succeeded": [], "failed": [], "not run": []}
+        for name in sorted(planned & self.records.keys()):
+            made = _state(self.records[name]) not in (None, self.before[name])
             ended["succeeded" if made else "failed" if name in begun else "not run"].append(name)
         return ended
 
@@ -100,13 +91,20 @@ class Tally:
         ended = self.ended()
         counts = ", ".join(f"{len(names)} {how}" + (f" ({', '.join(names)})" if names and how == "failed" else "")
                            for how, names in ended.items())
-        return f"{len(self.before)} of {len(self.records)} runs were to be made: {counts}."
+        return f"{sum(map(len, ended.values()))} of {len(self.records)} runs were to be made: {counts}."
 
 
-def _state(record: str) -> tuple[int, int] | None:
+def _noted(notes: Path) -> set[str]:
+    try:
+        return set((records.ROOT / notes).read_text(encoding="utf-8").split())
+    except OSError:
+        return set()
+
+
+def _state(record: Path) -> tuple[int, int] | None:
     """Which file lies there: each is written anew; None: none."""
     try:
-        found = (records.ROOT / record).stat()
+        found = record.stat()
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns

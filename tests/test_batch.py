@@ -123,36 +123,26 @@ def test_a_folder_of_masks_is_read_before_anything_starts(root):
         batch.check_masks(profile, [("03_gan_training", "one")])
 
 
-def summary(rows, monkeypatch):
-    """Snakemake's answer to --summary, of (record, plan)."""
-    text = "output_file\tdate\trule\tlog-file(s)\tstatus\tplan\n"
-    text += "".join(f"results/smoke/{name}\t-\texperiment\t-\tmissing\t{plan}\n" for name, plan in rows)
-    monkeypatch.setattr(batch.subprocess, "run", lambda *a, **k: SimpleNamespace(returncode=0, stdout=text, stderr=""))
-    return batch.Tally(["snakemake"])
-
-
-def test_runs_are_counted_by_how_they_ended(root, monkeypatch):
-    folder = root / "results" / "smoke" / "03_gan_training"
+def test_runs_are_counted_by_how_they_ended(root):
+    folder, notes = root / "results" / "smoke" / "03_gan_training", root / ".snakemake"
     for name in ("kept", "stale", "broken"):
         (folder / f"{name}.json").write_text(name)
-    (root / ".snakemake" / "begun").write_text("03_gan_training/late\n")  # of an earlier batch
-    tally = summary([(f"03_gan_training/{name}", plan) for name, plan in (
-        ("kept.json", "no update"), ("stale.json", "update pending"), ("new.json", "update pending"),
-        ("new.safetensors", "update pending"), ("broken.json", "update pending"), ("late.json", "update pending"))], monkeypatch)
-    assert tally.told() == "4 of 5 runs were to be made: 0 succeeded, 0 failed, 4 not run."
-    (root / ".snakemake" / "begun").write_text("".join(f"03_gan_training/{name}\n" for name in ("stale", "new", "broken")))
+    for name in ("planned", "begun"):
+        (notes / name).write_text("03_gan_training/late\n")  # of an earlier batch
+    tally = batch.Tally("smoke", [("03_gan_training", name) for name in ("kept", "stale", "new", "broken", "late")])
+    assert tally.told() == "2 of 5 runs were to be made: 0 succeeded, 0 failed, 2 not run."  # there is no plan yet
+    for name, noted in (("planned", ("stale", "new", "new", "broken", "late")), ("begun", ("stale", "new", "broken"))):
+        (notes / name).write_text("".join(f"03_gan_training/{run}\n" for run in noted))
     for name in ("stale", "new"):
         records.write_atomic(folder / f"{name}.json", b"made")
-    assert tally.told() == ("4 of 5 runs were to be made: 2 succeeded, 1 failed (03_gan_training/broken), 1 not run.")
+    assert tally.ended() == {"succeeded": ["03_gan_training/new", "03_gan_training/stale"], "failed": ["03_gan_training/broken"],
+                             "not run": ["03_gan_training/late"]}
+    assert tally.told() == "4 of 5 runs were to be made: 2 succeeded, 1 failed (03_gan_training/broken), 1 not run."
 
 
-@pytest.mark.parametrize(("said", "told"), [
-    ("Traceback (most recent call last):\n  File x\nPermissionError: [Errno 13] Permission denied: 'a'", "PermissionError: "),
-    ("MissingInputException in rule all\nMissing input files:\n  a", "MissingInputException in rule all\nMissing")])
-def test_a_plan_that_cannot_be_made_is_told_without_a_traceback(root, monkeypatch, said, told):
-    monkeypatch.setattr(batch.subprocess, "run", lambda *a, **k: SimpleNamespace(returncode=1, stdout="", stderr=said))
-    with pytest.raises(RuntimeError, match=f"Snakemake cannot plan the study: {told}"):
-        batch.Tally(["snakemake"])
+def test_nothing_to_do_is_nothing_to_do(root):
+    tally = batch.Tally("smoke", [("03_gan_training", "one")])
+    assert tally.told() == "0 of 1 runs were to be made: 0 succeeded, 0 failed, 0 not run."
 
 
 @pytest.fixture

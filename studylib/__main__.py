@@ -52,7 +52,8 @@ def _study(asked: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
         return 2
     except OSError as problem:
-        print(f"{records.ROOT}: the study cannot write here ({problem.strerror}); it needs a folder of its own.", file=sys.stderr)
+        print(f"{records.ROOT}: the study cannot write here (.study.lock: {problem.strerror}); it needs a clone of your own.",
+              file=sys.stderr)
         return 2
     if unknown := records.revision().get("revision_unknown"):
         print(f"The git revision will not be in the records: {unknown}.", file=sys.stderr)

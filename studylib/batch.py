@@ -18,10 +18,11 @@ def check(profile: str) -> None:
         StorageError: one sentence: which folder, why not, and the way out. Jupyter, papermill and Snakemake would not say.
     """
     results, notes = records.ROOT / "results" / profile, records.ROOT / ".snakemake"
+    _check_others(notes, [notes, *notes.rglob("*")])
+    _check_others(results, [results.parent, results, *(path for path in results.rglob("*") if path.is_dir()),
+                            *results.rglob("*.ipynb")])
     records.check_room(results, 30_000_000)
     records.check_room(notes / "notes", 1_000_000)
-    _check_others(notes, [*notes.rglob("*")])
-    _check_others(results, [path for path in results.rglob("*") if path.is_dir() or path.suffix == ".ipynb"])
     named = os.environ.get("TMPDIR")
     if named and not Path(named).is_dir():
         raise records.StorageError(f"{named}: TMPDIR names this folder, and there is none; make it, or name another one.")
@@ -31,8 +32,8 @@ def check(profile: str) -> None:
 
 
 def _check_others(folder: Path, paths: list[Path]) -> None:
-    """Raises StorageError where one of these files and folders in a folder may not be written to, as another user made it."""
-    shut = next((path for path in (folder, *paths) if path.exists() and not os.access(path, os.W_OK)), None)
+    """Raises StorageError where one of these files and folders may not be written to, as another user made it."""
+    shut = next((path for path in paths if path.exists() and not os.access(path, os.W_OK)), None)
     if shut:
         raise records.StorageError(f"{shut}: may not be written to (it belongs to {_owner(shut)}), and the study writes in "
                                    f"{folder}; allow it, or run the study in a clone of your own.")

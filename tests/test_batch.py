@@ -53,11 +53,11 @@ def checked(root, **environment):
 
 @bound
 @pytest.mark.parametrize(("shut", "mode", "way"), [
-    ("root/results", 0o555, "STUDYLIB_CACHE"),
+    ("root/results", 0o555, "clone of your own"),
     ("root/results/smoke", 0o555, "clone of your own"),
     ("root/results/smoke/03_gan_training", 0o555, "clone of your own"),
     ("root/results/smoke/03_gan_training/one.ipynb", 0o444, "clone of your own"),
-    ("root/.snakemake", 0o555, "allow it"),
+    ("root/.snakemake", 0o555, "clone of your own"),
     ("root/.snakemake/log", 0o555, "clone of your own"),
     ("root/.snakemake/metadata/note", 0o444, "clone of your own"),
     ("home", 0o555, "STUDYLIB_CACHE"),

@@ -31,16 +31,16 @@ except records.StorageError as problem:
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A folder that stands for the repository, with something of an earlier batch, and a home and a TMPDIR beside it."""
-    for name in ("root/results/smoke/03_gan_training", "root/.snakemake/metadata", "root/.snakemake/log", "home", "tmp"):
+    for name in ("clone/results/smoke/03_gan_training", "clone/.snakemake/metadata", "clone/.snakemake/log", "user", "tmp"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("results/smoke/03_gan_training/one.ipynb", "results/smoke/03_gan_training/one.json", ".snakemake/metadata/note"):
-        (tmp_path / "root" / name).touch()
-    monkeypatch.setattr(records, "ROOT", tmp_path / "root")
+        (tmp_path / "clone" / name).touch()
+    monkeypatch.setattr(records, "ROOT", tmp_path / "clone")
     monkeypatch.delenv("STUDYLIB_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    return tmp_path / "root"
+    return tmp_path / "clone"
 
 
 def checked(root, **environment):
@@ -53,14 +53,14 @@ def checked(root, **environment):
 
 @bound
 @pytest.mark.parametrize(("shut", "mode", "way"), [
-    ("root/results", 0o555, "clone of your own"),
-    ("root/results/smoke", 0o555, "clone of your own"),
-    ("root/results/smoke/03_gan_training", 0o555, "clone of your own"),
-    ("root/results/smoke/03_gan_training/one.ipynb", 0o444, "clone of your own"),
-    ("root/.snakemake", 0o555, "clone of your own"),
-    ("root/.snakemake/log", 0o555, "clone of your own"),
-    ("root/.snakemake/metadata/note", 0o444, "clone of your own"),
-    ("home", 0o555, "STUDYLIB_CACHE"),
+    ("clone/results", 0o555, "clone of your own"),
+    ("clone/results/smoke", 0o555, "clone of your own"),
+    ("clone/results/smoke/03_gan_training", 0o555, "clone of your own"),
+    ("clone/results/smoke/03_gan_training/one.ipynb", 0o444, "clone of your own"),
+    ("clone/.snakemake", 0o555, "clone of your own"),
+    ("clone/.snakemake/log", 0o555, "clone of your own"),
+    ("clone/.snakemake/metadata/note", 0o444, "clone of your own"),
+    ("user", 0o555, "STUDYLIB_CACHE"),
     ("tmp", 0o555, "TMPDIR"),
 ])
 def test_what_may_not_be_written_is_one_sentence(root, shut, mode, way):
@@ -90,9 +90,9 @@ def test_a_tmpdir_that_is_none_is_one_sentence(root, monkeypatch):
             batch.check("smoke")
 
 
-@pytest.mark.parametrize(("full", "way"), [("root/results", "results: cannot write smoke, 30.0 MB"),
-                                           ("root/.snakemake", "snakemake: cannot write"), ("tmp", "TMPDIR"),
-                                           ("home/.cache/art-inpainting-study", "cannot write checkpoints and caches, 100.0 MB")])
+@pytest.mark.parametrize(("full", "way"), [("clone/results", "results: cannot write smoke, 30.0 MB"),
+                                           ("clone/.snakemake", "snakemake: cannot write"), ("tmp", "TMPDIR"),
+                                           ("user/.cache/art-inpainting-study", "cannot write checkpoints and caches, 100.0 MB")])
 def test_a_full_disk_is_told_by_its_folder(root, monkeypatch, full, way):
     def usage(path):
         return SimpleNamespace(free=1000 if str(path).endswith(full) else 10**12)
@@ -186,11 +186,11 @@ def test_the_last_line_counts_the_runs(study):
 
 @bound
 def test_a_home_that_may_not_be_written_is_told_at_once(study, tmp_path):
-    (tmp_path / "home").mkdir(mode=0o555)
+    (tmp_path / "user").mkdir(mode=0o555)
     away = {key: "" for key in ("STUDYLIB_CACHE", "XDG_CACHE_HOME")}
-    done = started(study, BOUND, HOME=str(tmp_path / "home"), **away)
+    done = started(study, BOUND, HOME=str(tmp_path / "user"), **away)
     assert done.returncode == 2
-    assert done.stderr.strip() == (f"{tmp_path}/home/.cache/art-inpainting-study: cannot be made (Permission denied); name "
+    assert done.stderr.strip() == (f"{tmp_path}/user/.cache/art-inpainting-study: cannot be made (Permission denied); name "
                                    "another folder in STUDYLIB_CACHE.")
     assert not done.stdout
 

@@ -224,6 +224,9 @@ def _data(asked: argparse.Namespace) -> int:
     except (data.DataError, records.StorageError) as problem:
         print(problem, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped; what has come is kept, and `make data` goes on from there.", file=sys.stderr)
+        return 130
     return 0
 
 

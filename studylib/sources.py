@@ -243,11 +243,13 @@ class Parquet:
 
         Raises:
             DataError: the connection broke. What came before is kept, and the next call goes on from there.
+            StorageError: there is no room for them.
         """
         parts, size = self.plan(pictures)
         if not parts:
             return
         count = sum(len(rows) for *_, rows in parts)
+        records.check_room(self.store / "pictures", size)
         print(f"{self.where}: {size / 1e6:.1f} MB will come: {count} pictures in {len(parts)} row groups.",
               file=sys.stderr)
         with tqdm(total=size, unit="B", unit_scale=True, desc="pictures") as bar:
@@ -368,8 +370,9 @@ def _entries(folder: Path | str, expected: str) -> list[os.DirEntry]:
             return [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _SYSTEM
                     and Path(entry.name).suffix.lower() not in _SIDECARS]
     except FileNotFoundError:
-        packed = [file.name for above in (Path(folder).parent, Path(folder).parent.parent) if above.is_dir()
-                  for file in sorted(above.iterdir()) if file.name.lower().endswith(_ARCHIVES)]
+        names = (Path(folder).name.lower(), Path(folder).parent.name.lower(), "archive")
+        packed = [file.name for above in list(Path(folder).parents)[:2] if above.is_dir() for file in sorted(above.iterdir())
+                  if file.name.lower().endswith(_ARCHIVES) and file.name.lower().startswith(names)]
         way = f"unpack {packed[0]} there" if packed else "run `make data`, or link your folder at data/"
         raise DataError(f"{folder}: there is no such folder; expected {expected}; {way}, or set source: atelier.") from None
     except OSError as error:

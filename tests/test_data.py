@@ -462,11 +462,14 @@ def test_two_nested_folders_of_pictures_are_a_question(tmp_path):
         curate(tmp_path / "data")
 
 
-def test_what_is_not_unpacked_is_told(tmp_path):
+@pytest.mark.parametrize(("subject", "packed"), [("faces", "celeba/img_align_celeba.zip"), ("faces", "CelebA.tar.gz"),
+                                                 ("paintings", "wikiart.zip"), ("paintings", "archive.zip")])
+def test_what_is_not_unpacked_is_told(tmp_path, subject, packed):
     (tmp_path / "celeba").mkdir()
-    (tmp_path / "celeba" / "img_align_celeba.zip").write_bytes(b"PK")
-    with pytest.raises(DataError, match=r"img_align_celeba: there is no such folder; .*unpack img_align_celeba\.zip there"):
-        curate(tmp_path, subject="faces")
+    (tmp_path / "weights.zip").write_bytes(b"PK")
+    (tmp_path / packed).write_bytes(b"PK")
+    with pytest.raises(DataError, match=rf": there is no such folder; .*; unpack {Path(packed).name} there, or set source: "):
+        curate(tmp_path, subject=subject)
 
 
 @pytest.mark.parametrize("on_disk", ["NFC", "NFD"])

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import unicodedata
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -288,6 +289,24 @@ def test_no_way_to_it_is_a_data_error(tmp_path, served):
     (tmp_path / "a.parquet").write_bytes(b"no parquet at all")
     with pytest.raises(DataError, match="reading stopped"):
         Parquet(str(tmp_path)).pictures()
+
+
+def test_no_picture_is_fetched_where_there_is_no_room(tmp_path, monkeypatch):
+    shard(tmp_path / "hub" / "a.parquet", [17] * 4)
+    source = Parquet(str(tmp_path / "hub"), tmp_path / "data" / "wikiart")
+    pictures = source.pictures()
+    monkeypatch.setattr(sources.records.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(sources.records.StorageError, match=r"wikiart: cannot write pictures, 0\.\d MB \(No space left on device"):
+        source.fetch(pictures)
+    assert not any((tmp_path / "data" / "wikiart").iterdir())
+
+
+@pytest.mark.parametrize("folder", ["file", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, folder):
+    shard(tmp_path / "hub" / "a.parquet", [17] * 4)
+    (tmp_path / "file").touch()
+    with pytest.raises(sources.records.StorageError, match="wikiart: cannot write pictures"):
+        data.fetch(tmp_path / folder, str(tmp_path / "hub"))
 
 
 def test_columns_that_are_not_as_expected(tmp_path):

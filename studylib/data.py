@@ -92,7 +92,7 @@ def curate(*, source: str = "atelier", subject: str = "paintings", data_root: st
 
     With the same seed the validation pictures do not depend on `train`, and a smaller training set is the beginning of
     a larger one. With the same `validation` too, no validation picture of "paintings" trains in "mixture", or vice
-    versa.
+    versa, nor does a copy or near-duplicate of one.
 
     Args:
         source: "atelier" (embedded, painted by a program) or "wikiart" (a folder, or parquet files, near or far).
@@ -185,9 +185,11 @@ def _curate(place: Source, asked: dict) -> tuple[dict[str, torch.Tensor], dict]:
            f"groups are {_largest(ranking)}" + ("." if ranking else f"; expected {place.expected}."))
     if isinstance(place, sources.Parquet):
         place.fetch(examined)
-    # Without its ending "x" comes before its copies "x(1)" and "x-1", so it is the one that is kept.
-    examined.sort(key=lambda picture: os.path.splitext(picture.name))
+    # Without its ending "x" comes before its copies "x(1)" and "x-1", so it is the one that is kept. Of copies in several groups
+    # it is that of the first one, as if that were alone: or what validates there would train in a mixture by its copy.
+    examined.sort(key=lambda picture: ((picture.artist, picture.style) != groups[0], os.path.splitext(picture.name)))
     usable, rejected, duplicates, pairs = _sift(place, examined, asked["size"])
+    usable.sort(key=lambda item: os.path.splitext(item[0].name))
     # A draw for each name: what is found or rejected besides does not change the order of the others.
     draws = sorted(usable, key=lambda item: records.digest([asked["seed"], item[0].name]))
     queues = _queues([picture for picture, _ in draws], groups)

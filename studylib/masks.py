@@ -22,6 +22,14 @@ FAMILIES = ("perlin", "circle", "box", "strokes", "irregular", "cracks", "craque
 BUCKETS = ((0.01, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6))
 
 
+class MaskError(ValueError):
+    """A folder of masks holds what is none, or none that can be used. One sentence: which file or folder, what was expected."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, without the way it took."""
+        return [f"MaskError: {self}"]
+
+
 def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, float] | None = None,
            device: str | torch.device = "cpu", folder: Path | str | None = None, start: int = 0) -> torch.Tensor:
     """Masks start .. start + count - 1 of a seed.
@@ -42,8 +50,8 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
     Raises:
         ValueError: an unknown family, an impossible count, size or hole.
         FileNotFoundError: `folder` holds no such PNG file.
-        ValueError: also where one of them is damaged, or none holds a hole and something else; one of several that does not is
-            left out, which is said on stderr.
+        MaskError: one of them is damaged, or none holds a hole and something else; one of several that does not is left out,
+            which is said on stderr.
     """
     if family not in FAMILIES:
         raise ValueError(f"family {family!r}: expected one of {', '.join(FAMILIES)}.")
@@ -396,7 +404,7 @@ def _read(folder: Path, pattern: str, scaled: Callable[[np.ndarray], np.ndarray]
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: one is damaged, or none is left.
+        MaskError: one is damaged, or none is left.
     """
     folder = _unpacked(folder, pattern)
     holes, reasons = [], []
@@ -414,7 +422,7 @@ def _read(folder: Path, pattern: str, scaled: Callable[[np.ndarray], np.ndarray]
         reasons.append(f"{file.name} is no PNG file")
     some = "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
     if not holes:
-        raise ValueError(f"{folder / pattern}: no mask can be used: {some}; expected white = hole on black.")
+        raise MaskError(f"{folder / pattern}: no mask can be used: {some}; expected white = hole on black.")
     if reasons:
         print(f"{folder / pattern}: {len(reasons)} of {len(reasons) + len(holes)} masks are left out: {some}; expected white "
               "= hole on black.", file=sys.stderr)
@@ -442,19 +450,19 @@ def _unpacked(folder: Path, pattern: str) -> Path:
 
 
 def _grey(file: Path) -> np.ndarray:
-    """A PNG file as grey, uint8 (H, W). Raises ValueError."""
+    """A PNG file as grey, uint8 (H, W). Raises MaskError."""
     import cv2
 
     content = file.read_bytes()
     pixels = int.from_bytes(content[16:20], "big") * int.from_bytes(content[20:24], "big")
     if content[:8] != b"\x89PNG\r\n\x1a\n" or not 0 < pixels <= _MOST:
-        raise ValueError(f"{file}: is not a picture of at most {_MOST} pixels; expected a PNG mask, white = hole.")
+        raise MaskError(f"{file}: is not a picture of at most {_MOST} pixels; expected a PNG mask, white = hole.")
     try:
         grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
     except cv2.error:
         grey = None
     if grey is None:
-        raise ValueError(f"{file}: is damaged; expected a PNG mask, white = hole.")
+        raise MaskError(f"{file}: is damaged; expected a PNG mask, white = hole.")
     return grey
 
 

@@ -148,7 +148,7 @@ def test_nothing_to_do_is_nothing_to_do(root):
 @pytest.fixture
 def study(tmp_path):
     """The study in miniature: three runs of which one fails and one starts from what that would have made."""
-    folder = tmp_path / "study"
+    folder = tmp_path / "étude"
     (folder / "notebooks").mkdir(parents=True)
     (folder / "params" / "profiles").mkdir(parents=True)
     (folder / "params" / "03_gan_training").mkdir()
@@ -169,12 +169,14 @@ def study(tmp_path):
 
 
 def started(folder, prefix=(), **environment):
-    return subprocess.run([*prefix, sys.executable, "-m", "studylib", "study"], cwd=folder, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": "", **environment})
+    """What `study` does in a locale that is not UTF-8."""
+    return subprocess.run([*prefix, sys.executable, "-m", "studylib", "study"], cwd=folder, capture_output=True, encoding="utf-8",
+                          env={**os.environ, "PYTHONPATH": "", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",
+                               **environment})
 
 
 def test_the_last_line_counts_the_runs(study):
-    done = started(study, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    done = started(study)
     assert done.returncode == 1
     assert "03_gan_training/two failed: ValueError: so it is" in done.stderr
     assert "The git revision will not be in the records: the folder is no git clone." in done.stderr
@@ -186,11 +188,11 @@ def test_the_last_line_counts_the_runs(study):
 
 @bound
 def test_a_home_that_may_not_be_written_is_told_at_once(study, tmp_path):
-    (tmp_path / "user").mkdir(mode=0o555)
+    (tmp_path / "Zoë").mkdir(mode=0o555)
     away = {key: "" for key in ("STUDYLIB_CACHE", "XDG_CACHE_HOME")}
-    done = started(study, BOUND, HOME=str(tmp_path / "user"), **away)
+    done = started(study, BOUND, HOME=str(tmp_path / "Zoë"), **away)
     assert done.returncode == 2
-    assert done.stderr.strip() == (f"{tmp_path}/user/.cache/art-inpainting-study: cannot be made (Permission denied); name "
+    assert done.stderr.strip() == (f"{tmp_path}/Zoë/.cache/art-inpainting-study: cannot be made (Permission denied); name "
                                    "another folder in STUDYLIB_CACHE.")
     assert not done.stdout
 

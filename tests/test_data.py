@@ -416,6 +416,21 @@ def test_a_mixture_takes_equal_shares_and_never_trains_on_the_validation_picture
     assert mixed.found == 75 and alone.found == 40
 
 
+def test_a_copy_in_another_group_does_not_train_on_what_is_validated(tmp_path):
+    """By name it comes first, and would be kept in the mixture in place of what the first group validates alone."""
+    gallery(tmp_path, 24)
+    alone = curate(tmp_path, train=16, validation=8)
+    for number in range(0, 24, 2):
+        copied = canvas(number) if number % 4 else encoded(canvas(number), "JPEG")
+        hang(tmp_path, f"Barbizon/claude-monet_copy-{number:03d}.png", copied)
+    gallery(tmp_path, 12, "Barbizon/claude-monet", 100)
+    mixed = curate(tmp_path, subject="mixture", train=20, validation=8)
+    assert not [name for name in mixed.train_names + mixed.validation_names if "copy" in name]
+    assert sum("copy" in name for name, _ in mixed.rejected) == 12 == len(mixed.rejected)
+    assert not {*mixed.train_names} & {*alone.validation_names}
+    assert [row["name"] for row in mixed.manifest] == sorted(row["name"] for row in mixed.manifest)
+
+
 def test_faces_come_from_celeba(tmp_path):
     folder = tmp_path / "celeba" / "img_align_celeba"
     folder.mkdir(parents=True)

@@ -1,7 +1,6 @@
 """The study's batch, before and after Snakemake: can everything be written, and what became of the runs."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from studylib import parameters, records
@@ -23,11 +22,12 @@ def check(profile: str) -> None:
                             *results.rglob("*.ipynb")])
     records.check_room(results, 30_000_000)
     records.check_room(notes / "notes", 1_000_000)
-    named = os.environ.get("TMPDIR")
-    if named and not Path(named).is_dir():
-        raise records.StorageError(f"{named}: TMPDIR names this folder, and there is none; make it, or name another one.")
-    # Where TMPDIR is full, Python would turn to /tmp, but not everything that is started.
-    records.check_room(Path(named or tempfile.gettempdir()) / "temporary files", 10_000_000)
+    # What Python, which would turn elsewhere, and what it starts agree on.
+    named = next((key for key in ("TMPDIR", "TEMP", "TMP") if os.environ.get(key)), "")
+    folder = Path(os.environ.get(named) or "/tmp")
+    if named and not folder.is_dir():
+        raise records.StorageError(f"{folder}: {named} names this folder, and there is none; make it, or name another one.")
+    records.check_room(folder / "temporary files", 10_000_000)
     records.check_room(records.cache_folder() / "checkpoints and caches", 100_000_000)
 
 

@@ -37,7 +37,8 @@ def root(tmp_path, monkeypatch):
         (tmp_path / "clone" / name).touch()
     monkeypatch.setattr(records, "ROOT", tmp_path / "clone")
     monkeypatch.delenv("STUDYLIB_CACHE")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    for name in ("XDG_CACHE_HOME", "TEMP", "TMP"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "user"))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     return tmp_path / "clone"
@@ -82,11 +83,13 @@ def test_a_home_that_is_none_is_one_sentence(root, home):
     assert checked(root, HOME=home, STUDYLIB_CACHE=str(root.parent / "tmp")) == ""
 
 
-def test_a_tmpdir_that_is_none_is_one_sentence(root, monkeypatch):
+@pytest.mark.parametrize("key", ["TMPDIR", "TEMP", "TMP"])
+def test_a_tmpdir_that_is_none_is_one_sentence(root, monkeypatch, key):
+    monkeypatch.delenv("TMPDIR")
+    (root.parent / "file").touch()
     for name in ("nowhere", "file"):
-        (root.parent / "file").touch()
-        monkeypatch.setenv("TMPDIR", str(root.parent / name))
-        with pytest.raises(records.StorageError, match=rf"{name}: TMPDIR names this folder, and there is none; make it"):
+        monkeypatch.setenv(key, str(root.parent / name))
+        with pytest.raises(records.StorageError, match=rf"{name}: {key} names this folder, and there is none; make it"):
             batch.check("smoke")
 
 

@@ -7,6 +7,9 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONNOUSERSITE := 1
+# Where a user's settings have pip install elsewhere, it is still to install into .venv.
+export PIP_USER := 0
+unexport PIP_TARGET PIP_PREFIX PIP_ROOT
 
 .DEFAULT_GOAL := help
 .PHONY: help venv study test bench bench-restoration torture lab data lock clean

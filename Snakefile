@@ -76,6 +76,13 @@ def cores(wildcards):
     return parameters.read(f"params/{wildcards.notebook}/{wildcards.experiment}.yaml").get("threads") or 1
 
 
+onstart:
+    # For the last line of `make study`, which tells what became of them.
+    with open(".snakemake/planned", "a", encoding="utf-8") as notes:
+        for job in workflow.dag.needrun_jobs():
+            notes.writelines("/".join(Path(file).with_suffix("").parts[-2:]) + "\n" for file in job.output)
+
+
 rule all:
     input:
         [f"{FOLDER}/{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS],
@@ -101,6 +108,7 @@ rule experiment:
         "{wildcards.notebook}/{wildcards.experiment}"
     shell:
         # One thread a run, if it does not ask for more: two runs then use two cores, and their numbers do not depend on each other.
+        "echo {wildcards.notebook}/{wildcards.experiment} 2>/dev/null >> .snakemake/begun || true; "
         "export OMP_NUM_THREADS={threads} MKL_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads}; "
         "said=$({PYTHON} -m studylib.kernels {input.notebook} {log.notebook} -f {input.profile} -f {input.experiment} -p record {output.record} "
         "--no-progress-bar --kernel python3 2>&1) "

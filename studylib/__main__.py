@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import fcntl
 import math
+import os
 import shutil
 import signal
 import subprocess
@@ -32,70 +33,78 @@ def main() -> int:
 
 
 def _study(asked: argparse.Namespace) -> int:
-    from studylib import parameters
+    from studylib import batch, parameters
 
     file = Path("params") / "profiles" / f"{asked.profile}.yaml"
     try:
         profile = parameters.check(parameters.read(records.ROOT / file), where=str(file))
-        parameters.experiments(records.ROOT, asked.profile)
-    except parameters.ParameterError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    needed = {"data_root": profile.data_root, "mask_root": profile.mask_root} if profile.source != "atelier" else {}
-    for key, folder in needed.items():
-        if folder and "://" not in folder and not (records.ROOT / Path(folder).expanduser()).is_dir():
-            way = {"data_root": "`make data` brings the paintings, or link a folder of your own there",
-                   "mask_root": "link a folder of irregular masks there, or leave it empty for procedural stand-ins"}[key]
-            print(f"{file}: {key} = {folder!r}: there is no such folder; {way}.", file=sys.stderr)
-            return 2
-    # Snakemake's own lock outlives a killed run and must then be lifted by hand; this one ends with its process.
-    try:
+        experiments = parameters.experiments(records.ROOT, asked.profile)
+        _check_folders(profile, file)
+        # Snakemake's own lock outlives a killed run and must then be lifted by hand; this one ends with its process.
         lock = (records.ROOT / ".study.lock").open("w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        batch.check(asked.profile)
+        batch.check_masks(profile, experiments)
     except BlockingIOError:
         print("Another `make study` is at work in this folder; wait for it, or stop it.", file=sys.stderr)
         return 2
+    except (records.StorageError, ValueError, FileNotFoundError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
     except OSError as problem:
-        print(f"{records.ROOT}: the study cannot write here ({problem.strerror}); it needs a folder of its own.", file=sys.stderr)
+        print(f"{records.ROOT}: the study cannot write here (.study.lock: {problem.strerror}); it needs a clone of your own.",
+              file=sys.stderr)
         return 2
-    if not _has_room(asked.profile):
-        return 2
-    started = time.monotonic()
+    if unknown := records.revision().get("revision_unknown"):
+        print(f"The git revision will not be in the records: {unknown}.", file=sys.stderr)
     # A record is written last and in one piece, so its presence means "done", also where Snakemake, papermill or the kernel was
     # killed just after; Snakemake would remove it, and the work with it.
     # Runs share a processor core by core, and a GPU as many at a time as were asked for.
     gpu = ["--resources", f"gpu={asked.gpu_runs}"] if shutil.which("nvidia-smi") else []
     command = [sys.executable, "-m", "snakemake", "--cores", str(asked.cores), *gpu, "--keep-going", "--keep-incomplete",
-               "--ignore-incomplete", "--nolock", "--quiet", "host", "reason", "--config", f"profile={asked.profile}"]
+               "--ignore-incomplete", "--nolock", "--quiet", "host", "reason", "--runtime-source-cache-path",
+               str(records.cache_folder() / "snakemake"), "--config", f"profile={asked.profile}"]
+    return _run(asked.profile, command, batch.Tally(asked.profile, experiments))
+
+
+def _check_folders(profile, file: Path) -> None:
+    """Raises FileNotFoundError where the profile's own pictures or masks are to be used, and there are none."""
+    needed = {"data_root": profile.data_root, "mask_root": profile.mask_root} if profile.source != "atelier" else {}
+    for key, folder in needed.items():
+        if folder and "://" not in folder and not (records.ROOT / Path(folder).expanduser()).is_dir():
+            way = {"data_root": "`make data` brings the paintings, or link a folder of your own there",
+                   "mask_root": "link a folder of irregular masks there, or leave it empty for procedural stand-ins"}[key]
+            raise FileNotFoundError(f"{file}: {key} = {folder!r}: there is no such folder; {way}.")
+
+
+def _run(profile: str, command: list[str], tally) -> int:
+    """Run Snakemake, and the write-up in any case; the last line tells how many runs succeeded, failed and were not run."""
+    from studylib import batch
+
+    folder = Path("results") / profile
+    write_up = folder / "06_write_up" / "write_up.json"
+    started = time.monotonic()
     # Ctrl-C reaches Snakemake, papermill and, by it, the kernels: they end in their own time, and trainings write checkpoints.
     stopped = []
     signal.signal(signal.SIGINT, lambda *heard: stopped.append(heard))
-    status = subprocess.run(command, cwd=records.ROOT).returncode
+    status = made_do = subprocess.run(command, cwd=records.ROOT).returncode
     if stopped:
         print("Stopped. `make study` goes on from here: runs that are done stay done, trainings continue.", file=sys.stderr)
-        return 130
-    folder = Path("results") / asked.profile
-    write_up = records.ROOT / folder / "06_write_up" / "write_up.json"
-    if status:
-        _has_room(asked.profile)
-        print("Not every run succeeded (see above); the write-up makes do with the records that are there.", file=sys.stderr)
-        made_do = subprocess.run([*command, "make_do=1", "--", str(write_up.relative_to(records.ROOT))], cwd=records.ROOT)
-    if write_up.exists() and not (status and made_do.returncode):
-        for verdict in records.read(write_up)["results"]["claims"]:
+    elif status:
+        try:
+            batch.check(profile)
+        except records.StorageError as problem:
+            print(problem, file=sys.stderr)
+        if "06_write_up/write_up" in tally.records:
+            print("Not every run succeeded (see above); the write-up makes do with the records that are there.", file=sys.stderr)
+            made_do = subprocess.run([*command, "make_do=1", "--", str(write_up)], cwd=records.ROOT).returncode
+    if not made_do and (records.ROOT / write_up).exists():
+        for verdict in records.read(records.ROOT / write_up)["results"]["claims"]:
             print(f"{verdict['claim']:4s} {verdict['verdict']:28s} {verdict['question']}\n{'':4s} {verdict['numbers']}")
-    print(f"\nThe executed notebooks are in {folder}/, the write-up is {folder}/06_write_up/write_up.ipynb "
-          f"({time.monotonic() - started:.0f} s).")
-    return status
-
-
-def _has_room(profile: str) -> bool:
-    """Whether there is room for notebooks and records; papermill and Snakemake would not say where, nor for how much."""
-    try:
-        records.check_room(records.ROOT / "results" / profile, 30_000_000)
-    except records.StorageError as problem:
-        print(problem, file=sys.stderr)
-        return False
-    return True
+        print(f"\nThe executed notebooks are in {folder}/, the write-up is {write_up.with_suffix('.ipynb')}.")
+    sys.stdout.flush()
+    print(f"{tally.told()} It took {time.monotonic() - started:.0f} s.", file=sys.stderr if status else sys.stdout)
+    return 130 if stopped else status
 
 
 def _restore_options(commands) -> None:
@@ -246,8 +255,14 @@ def _data(asked: argparse.Namespace) -> int:
     except (data.DataError, records.StorageError) as problem:
         print(problem, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Stopped; what has come is kept, and `make data` goes on from there.", file=sys.stderr)
+        return 130
     return 0
 
 
 if __name__ == "__main__":
+    # In a locale that is not UTF-8 file names would be taken for what they are not, here and in all that is started from here.
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.execve(sys.executable, [sys.executable, "-m", "studylib", *sys.argv[1:]], {**os.environ, "PYTHONUTF8": "1"})
     sys.exit(main())

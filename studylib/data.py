@@ -10,7 +10,9 @@ import csv
 import io
 import json
 import os
+import re
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -90,7 +92,7 @@ def curate(*, source: str = "atelier", subject: str = "paintings", data_root: st
 
     With the same seed the validation pictures do not depend on `train`, and a smaller training set is the beginning of
     a larger one. With the same `validation` too, no validation picture of "paintings" trains in "mixture", or vice
-    versa.
+    versa, nor does a copy or near-duplicate of one.
 
     Args:
         source: "atelier" (embedded, painted by a program) or "wikiart" (a folder, or parquet files, near or far).
@@ -115,7 +117,7 @@ def curate(*, source: str = "atelier", subject: str = "paintings", data_root: st
     if source == "atelier":
         return _paint(subject, size, train, validation, seed)
     place = _source(subject, str(data_root))
-    asked |= {"artist": artist, "style": style.replace("_", " ")}
+    asked |= {"artist": sources.nfc(artist), "style": sources.nfc(style).replace("_", " ")}
     code = [records.sha256(Path(module)) for module in (__file__, sources.__file__, pictures.__file__)]
     key = f"curation-{records.digest([asked, place.fingerprint(), code])}"
     kept = _load(key)
@@ -136,6 +138,7 @@ def fetch(folder: Path | str, url: str = sources.RENOIR, *, artist: str | None =
     """
     place = sources.Parquet(url, Path(folder) / "wikiart")
     listed = place.pictures()
+    artist, style = (label and sources.nfc(label) for label in (artist, style))
     style = style and style.replace("_", " ")
     chosen = [one for one in listed if artist in (None, one.artist) and style in (None, one.style)]
     _check(chosen, f"{url}: holds no picture of {artist}, {style}; its largest groups are "
@@ -162,9 +165,11 @@ def _source(subject: str, root: str) -> Source:
     kind = "celeba" if subject == "faces" else "wikiart"
     if any(folder.glob(f"{kind}*/*.parquet")) or any(folder.glob(f"{kind}*/*/*.parquet")):
         return sources.Parquet(f"{folder}/{kind}*/**/*.parquet", **labels)
-    if subject == "faces":
-        return sources.CelebAFolder(folder / "celeba" / "img_align_celeba")
-    return sources.WikiArtFolder(folder / "wikiart")
+    if subject != "faces":
+        return sources.WikiArtFolder(sources.below(folder, kind))
+    faces = sources.below(sources.below(folder, kind), "img_align_celeba")
+    places = (sources.CelebAFolder(root) for root in (faces, faces.parent))
+    return next((place for place in places if place.holds(place.root)), None) or sources.CelebAFolder(faces)
 
 
 def _curate(place: Source, asked: dict) -> tuple[dict[str, torch.Tensor], dict]:
@@ -177,19 +182,21 @@ def _curate(place: Source, asked: dict) -> tuple[dict[str, torch.Tensor], dict]:
     needed = asked["train"] + asked["validation"]
     examined = _in_turn(_queues(listed, groups))[: max(EXAMINED, 2 * needed)]
     _check(examined, f"{place.where}: holds no picture of {', '.join(groups[0]) if groups else 'anyone'}; its largest "
-           f"groups are {_largest(ranking)}.")
+           f"groups are {_largest(ranking)}" + ("." if ranking else f"; expected {place.expected}."))
     if isinstance(place, sources.Parquet):
         place.fetch(examined)
-    # Without its ending "x" comes before its copies "x(1)" and "x-1", so it is the one that is kept.
-    examined.sort(key=lambda picture: os.path.splitext(picture.name))
+    # Without its ending "x" comes before its copies "x(1)" and "x-1", so it is the one that is kept. Of copies in several groups
+    # it is that of the first one, as if that were alone: or what validates there would train in a mixture by its copy.
+    examined.sort(key=lambda picture: ((picture.artist, picture.style) != groups[0], os.path.splitext(picture.name)))
     usable, rejected, duplicates, pairs = _sift(place, examined, asked["size"])
+    usable.sort(key=lambda item: os.path.splitext(item[0].name))
     # A draw for each name: what is found or rejected besides does not change the order of the others.
     draws = sorted(usable, key=lambda item: records.digest([asked["seed"], item[0].name]))
     queues = _queues([picture for picture, _ in draws], groups)
     train, validation = _split(queues, 1, asked["train"], asked["validation"])
     _check(len(train) == asked["train"] and len(validation) == asked["validation"],
-           f"{place.where}: {len(usable)} of {len(examined)} pictures are usable, {len(train)} to train and "
-           f"{len(validation)} to validate, but train: {asked['train']} and validation: {asked['validation']} are "
+           f"{place.where}: {len(usable)} of {len(examined)} pictures are usable{_counted(rejected)}, {len(train)} to train "
+           f"and {len(validation)} to validate, but train: {asked['train']} and validation: {asked['validation']} are "
            "asked for; ask for fewer or bring more.")
     small = {picture.name: facts.pop("small") for picture, facts in usable}
     labels = [(picture, {**facts, "artist": picture.artist, "style": picture.style, "title": picture.title,
@@ -246,7 +253,7 @@ def _sift(place: Source, listed: list[Picture], size: int) -> tuple[list[tuple[P
     def look(picture: Picture):
         try:
             content = place.read(picture)
-            return {"sha256": records.sha256(content), **pictures.examine(content, size)}
+            return {"sha256": records.sha256(content), **pictures.examine(content, size, Path(picture.name).suffix)}
         except PermissionError:
             return "no permission to read"
         except OSError as error:
@@ -329,6 +336,12 @@ def _load(key: str) -> tuple[dict[str, torch.Tensor], dict] | None:
         pass
     print(f"{path}: is damaged and will be made anew.", file=sys.stderr)
     return None
+
+
+def _counted(rejected: list[tuple[str, str]]) -> str:
+    """The reasons by count, the most frequent first, without what is said of each file alone."""
+    kinds = Counter(re.match(r"exact copy|near-duplicate|[^:;]*", reason)[0] for _, reason in rejected)
+    return f" (rejected: {', '.join(f'{kind} ({count})' for kind, count in kinds.most_common())})" if kinds else ""
 
 
 def _largest(ranking: list[tuple[str, str, int]]) -> str:

@@ -6,6 +6,9 @@ batches; mask k of a seed is a function of (seed, k) alone, through a counter-ba
 """
 
 import math
+import sys
+from collections.abc import Callable
+from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +22,14 @@ FAMILIES = ("perlin", "circle", "box", "strokes", "irregular", "cracks", "craque
 BUCKETS = ((0.01, 0.1), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6))
 
 
+class MaskError(ValueError):
+    """A folder of masks holds what is none, or none that can be used. One sentence: which file or folder, what was expected."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the sentence, without the way it took."""
+        return [f"MaskError: {self}"]
+
+
 def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, float] | None = None,
            device: str | torch.device = "cpu", folder: Path | str | None = None, start: int = 0) -> torch.Tensor:
     """Masks start .. start + count - 1 of a seed.
@@ -29,9 +40,9 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
         size: side in pixels.
         hole: (low, high); each mask's hole ratio is drawn uniformly between them and met to within 1 % of the picture
             (boxes of a picture smaller than 48 pixels: 2 %).
-        folder: holds PNG masks, white = hole: `nvidia/*.png` for `irregular` (Liu et al. 2018) and `craquelure*.png` for
-            `craquelure` (maps of cracks in real paintings), drawn with rotation, flip and scale. Without a folder
-            procedural stand-ins are drawn: smooth blobs joined by thick strokes, and `cracks`.
+        folder: holds PNG masks, white = hole, or 1 where they hold 0 and 1 alone: `nvidia/*.png` for `irregular` (Liu et
+            al. 2018) and `craquelure*.png` for `craquelure` (maps of cracks in real paintings), drawn with rotation, flip
+            and scale. Without a folder procedural stand-ins are drawn: smooth blobs joined by thick strokes, and `cracks`.
 
     Returns:
         (count, 1, size, size) float32, 1 in the hole.
@@ -39,6 +50,8 @@ def sample(family: str, count: int, size: int, *, seed: int, hole: tuple[float, 
     Raises:
         ValueError: an unknown family, an impossible count, size or hole.
         FileNotFoundError: `folder` holds no such PNG file.
+        MaskError: one of them is damaged, or none holds a hole and something else; one of several that does not is left out,
+            which is said on stderr.
     """
     if family not in FAMILIES:
         raise ValueError(f"family {family!r}: expected one of {', '.join(FAMILIES)}.")
@@ -318,7 +331,10 @@ def _from_folder(draw: Draws, size: int, folder: Path) -> torch.Tensor:
     which, angle, flip, scale = draw(4).T
     turn = _turn(angle, flip, 0.8 + 0.4 * scale, torch.zeros_like(angle), torch.zeros_like(angle))
     grid = F.affine_grid(turn, [len(which), 1, size, size], align_corners=False)
-    return F.grid_sample(fields[(which * len(fields)).long()], grid, padding_mode="reflection", align_corners=False)[:, 0]
+    score = F.grid_sample(fields[(which * len(fields)).long()], grid, padding_mode="reflection", align_corners=False)[:, 0]
+    # A small hole may lie outside of what is read, and a large one all over it: then the nearest place is the hole, or is not.
+    low, high = score.amin((1, 2), keepdim=True), score.amax((1, 2), keepdim=True)
+    return score - (high - 0.5).clamp(max=0) * (high <= 0) - (low + 0.5).clamp(min=0) * (low > 0)
 
 
 def _from_maps(draw: Draws, size: int, folder: Path) -> torch.Tensor:
@@ -362,8 +378,7 @@ def _signed_distances(folder: Path, device: torch.device) -> torch.Tensor:
     import cv2
 
     fields = []
-    for grey in _greys(folder, "*.png"):
-        hole = (cv2.resize(grey, (256, 256), interpolation=cv2.INTER_AREA) > 127).astype(np.uint8)
+    for hole in _read(folder, "*.png", lambda grey: cv2.resize(grey, (256, 256), interpolation=cv2.INTER_AREA)):
         inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (hole, 1 - hole))
         fields.append(torch.from_numpy(inside - outside))
     return torch.stack(fields).unsqueeze(1).to(device)
@@ -374,34 +389,90 @@ def _crack_distances(folder: Path, device: torch.device) -> list[torch.Tensor]:
     """For each map (1, 1, H, W): pixels to the nearest crack."""
     import cv2
 
-    maps = [cv2.distanceTransform((grey <= 127).astype(np.uint8), cv2.DIST_L2, 5) for grey in _greys(folder, "craquelure*.png")]
+    maps = [cv2.distanceTransform(1 - crack, cv2.DIST_L2, 5) for crack in _read(folder, "craquelure*.png", lambda grey: grey)]
     return [torch.from_numpy(field)[None, None].to(device) for field in maps]
 
 
 _MOST = 2**26  # pixels of a mask in a folder; a header that promises more is a decompression bomb
+_OTHERS = (".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 
 
-def _greys(folder: Path, pattern: str) -> list[np.ndarray]:
-    import cv2
+def _read(folder: Path, pattern: str, scaled: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
+    """The masks of a folder, uint8 (H, W), 1 in the hole, each scaled while it is still grey.
 
-    files = sorted(folder.glob(pattern))
-    if not files:
+    A mask without a hole, or of nothing else, is left out, and that is said on stderr.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        MaskError: one is damaged, or none is left.
+    """
+    folder = _unpacked(folder, pattern)
+    holes, reasons = [], []
+    for file in _files(folder, pattern):
+        grey = _grey(file)
+        hole = (scaled(grey) > 127).astype(np.uint8)
+        if not hole.any():
+            hole = (scaled(_two_valued(file)) > 127).astype(np.uint8)
+        if hole.any() and not hole.all():
+            holes.append(hole)
+        else:
+            kind = "hole and nothing else" if hole.any() else "no hole"
+            reasons.append(f"{file.name} holds {kind} (its values are {grey.min()} to {grey.max()})")
+    for file in (file for ending in _OTHERS for file in _files(folder, pattern.replace(".png", ending))):
+        reasons.append(f"{file.name} is no PNG file")
+    some = "; ".join(reasons[:5]) + ("; ..." if len(reasons) > 5 else "")
+    if not holes:
+        raise MaskError(f"{folder / pattern}: no mask can be used: {some}; expected white = hole on black.")
+    if reasons:
+        print(f"{folder / pattern}: {len(reasons)} of {len(reasons) + len(holes)} masks are left out: {some}; expected white "
+              "= hole on black.", file=sys.stderr)
+    return holes
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    """The files of a pattern in a folder, hidden ones aside, sorted by name."""
+    files = [file for file in folder.iterdir() if fnmatch(file.name.lower(), pattern)] if folder.is_dir() else []
+    return sorted(file for file in files if not file.name.startswith("."))
+
+
+def _unpacked(folder: Path, pattern: str) -> Path:
+    """The folder, or where it holds no such file, the only one in it, as archives unpack, and so on."""
+    within = folder
+    while within.is_dir() and not _files(within, pattern):
+        folders = [one for one in within.iterdir() if one.is_dir() and one.name != "__MACOSX" and not one.name.startswith(".")]
+        if len(folders) != 1:
+            break
+        within = folders[0]
+    if not _files(within, pattern):
         raise FileNotFoundError(f"{folder / pattern}: there are no such masks; expected PNG files, white = hole. With an empty "
                                 "`mask_root` procedural stand-ins are drawn.")
-    read = []
-    for file in files:
-        content = file.read_bytes()
-        pixels = int.from_bytes(content[16:20], "big") * int.from_bytes(content[20:24], "big")
-        if content[:8] != b"\x89PNG\r\n\x1a\n" or not 0 < pixels <= _MOST:
-            raise ValueError(f"{file}: is not a picture of at most {_MOST} pixels; expected a PNG mask, white = hole.")
-        try:
-            grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
-        except cv2.error:
-            grey = None
-        if grey is None:
-            raise ValueError(f"{file}: is damaged; expected a PNG mask, white = hole.")
-        read.append(grey)
-    return read
+    return within
+
+
+def _grey(file: Path) -> np.ndarray:
+    """A PNG file as grey, uint8 (H, W). Raises MaskError."""
+    import cv2
+
+    content = file.read_bytes()
+    pixels = int.from_bytes(content[16:20], "big") * int.from_bytes(content[20:24], "big")
+    if content[:8] != b"\x89PNG\r\n\x1a\n" or not 0 < pixels <= _MOST:
+        raise MaskError(f"{file}: is not a picture of at most {_MOST} pixels; expected a PNG mask, white = hole.")
+    try:
+        grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
+    except cv2.error:
+        grey = None
+    if grey is None:
+        raise MaskError(f"{file}: is damaged; expected a PNG mask, white = hole.")
+    return grey
+
+
+def _two_valued(file: Path) -> np.ndarray:
+    """A mask of 0 and one other value, such as 1, as 0 and 255, uint8 (H, W); of one with other values 0 alone."""
+    import cv2
+
+    values = cv2.imdecode(np.frombuffer(file.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
+    values = values.reshape(*values.shape[:2], -1)[..., :3].max(2)  # without an alpha channel
+    return np.uint8(255) * (values > 0) if values.min() == 0 and len(np.unique(values)) == 2 else np.zeros_like(values, np.uint8)
 
 
 # Ken Perlin's permutation and the x, y parts of his 16 gradients, as in `noise`.

@@ -19,16 +19,16 @@ from studylib.intervals import METRICS
 
 
 def hole_psnr(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Peak signal-to-noise ratio over the hole's pixels alone, dB, capped at 100."""
+    """Peak signal-to-noise ratio over the hole's pixels alone, dB, capped at 100; NaN where there is no hole."""
     error = (_unit(composite) - _unit(truth)).square()
-    mse = (error * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * 3).clamp(min=1)
+    mse = (error * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * 3)
     return -10 * torch.log10(mse.clamp(min=1e-10))
 
 
 def hole_l1(composite: torch.Tensor, truth: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Mean absolute difference over the hole's pixels alone, for values in [0, 1]."""
+    """Mean absolute difference over the hole's pixels alone, for values in [0, 1]; NaN where there is no hole."""
     error = (_unit(composite) - _unit(truth)).abs()
-    return (error * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * 3).clamp(min=1)
+    return (error * mask).sum((1, 2, 3)) / (mask.sum((1, 2, 3)) * 3)
 
 
 def hole_ratio(masks: torch.Tensor) -> list[float]:
@@ -79,7 +79,16 @@ def evaluate(methods: dict[str, Callable], pictures: torch.Tensor, masks: torch.
 
     Returns:
         {method: {metric: a value for each picture, of four significant digits}}.
+
+    Raises:
+        ValueError: there is nothing to measure: no picture, or a mask without a hole, on which every method would be perfect.
     """
+    if not len(pictures):
+        raise ValueError("no picture to measure; expected one or more.")
+    empty = (masks.flatten(1).amax(1) <= 0).nonzero()[:, 0].tolist()
+    if empty:
+        raise ValueError(f"{len(empty)} of {len(masks)} masks hold no hole, number {empty[0]} the first: nothing can be measured "
+                         "there; expected 1 in the hole.")
     measures = {"psnr": hole_psnr, "l1": hole_l1, "ssim": ssim, "lpips": lpips, "style": style}
     shown = [_fingerprint(pictures), _fingerprint(masks), str(device), list(names)]
     kept = {method: _kept(fill.__name__, shown) for method, fill in methods.items() if fill in baselines.METHODS.values()}

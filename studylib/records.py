@@ -43,7 +43,7 @@ class StorageError(OSError):
 
 def cache_folder() -> Path:
     """The folder for what can be made again: $STUDYLIB_CACHE, or art-inpainting-study in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # where no home is known, "~" stays
     folder = Path(os.environ.get("STUDYLIB_CACHE") or Path(base) / "art-inpainting-study")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,10 +132,15 @@ def read_cache(path: Path):
 
 
 def check_room(path: Path, size: int) -> None:
-    """Raises StorageError when there is no room to write `path`, of `size` bytes: better now than after an hour's work."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(path.parent).free < size:
-        raise _storage_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), size)
+    """Raises StorageError when `path`, of `size` bytes, could not be written: better now than after an hour's work."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(path.parent).free < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with tempfile.TemporaryFile(dir=path.parent, buffering=0) as file:
+            file.write(b"room")
+    except OSError as problem:
+        raise _storage_error(path, problem, size) from None
 
 
 @contextlib.contextmanager
@@ -201,7 +206,7 @@ def _storage_error(path: Path, problem: OSError, size: int) -> StorageError:
         free = f", {_amount(shutil.disk_usage(path.parent).free)} free"
     return StorageError(f"{path.parent}: cannot write {path.name}, {_amount(size)} ({problem.strerror}{free}); what was there is "
                         "kept. Make room or allow it, or name another folder: STUDYLIB_CACHE for checkpoints and caches, "
-                        "`record` for results.")
+                        "TMPDIR for temporary files, `record` for results.")
 
 
 def _amount(size: int) -> str:
@@ -234,25 +239,59 @@ def versions() -> dict[str, str | None]:
 
 
 def environment(device: str = "cpu") -> dict:
-    """What a result was computed with: versions, device, processor, git revision and whether the tree was dirty."""
+    """What a result was computed with: versions, device, processor, git revision and whether the tree was dirty.
+
+    Where git does not tell the latter they are None, and `revision_unknown` says why.
+    """
     gpu = {}
     if device == "cuda":
         import torch
 
         gpu = {"gpu": torch.cuda.get_device_name()}
-    return {"versions": versions(), "device": device, **gpu, "machine": platform.machine(), **_git()}
+    return {"versions": versions(), "device": device, **gpu, "machine": platform.machine(), **revision()}
 
 
-def _git() -> dict:
-    def git(*words: str) -> str | None:
+def revision() -> dict:
+    """`revision` and `dirty` of `environment`, and perhaps `revision_unknown`, without any path of this machine."""
+    # A hook's variables name a repository of their own, and messages are only known in English.
+    own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+
+    def git(*words: str) -> str:
         try:
-            done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, timeout=30)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
+            done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=30,
+                                  env={**own, "LC_ALL": "C"})
+        except FileNotFoundError:
+            raise _NotTold("git is not installed") from None
+        except subprocess.TimeoutExpired:
+            raise _NotTold("git did not answer within half a minute") from None
+        except OSError as problem:
+            raise _NotTold(f"git cannot be started ({problem.strerror})") from None
+        if done.returncode:
+            said = done.stderr.replace(str(ROOT), ".").strip().partition("\n")[0]
+            raise _NotTold(next((reason for words, reason in _GIT_SAYS.items() if words in said), f"git says: {said}"))
+        return done.stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "studylib", "notebooks", "params", "Snakefile")
-    return {"revision": git("rev-parse", "HEAD"), "dirty": None if changed is None else bool(changed)}
+    try:
+        git("ls-files", "--error-unmatch", "Snakefile")  # a folder may lie in a clone of something else
+        found = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", "studylib", "notebooks", "params", "Snakefile")
+        return {"revision": found, "dirty": bool(changed)}
+    except _NotTold as reason:
+        return {"revision": None, "dirty": None, "revision_unknown": str(reason)}
+
+
+class _NotTold(Exception):
+    """Why git does not tell the revision."""
+
+
+_GIT_SAYS = {
+    "dubious ownership": "the folder belongs to another user, and git trusts it only after `git config --global --add "
+                         "safe.directory FOLDER`",
+    "not a git repository": "the folder is no git clone",
+    "did not match any file": "the folder is not under git, if within a clone of something else",
+    "unknown revision": "there is no commit yet",
+    "ambiguous argument": "there is no commit yet",
+}
 
 
 @lru_cache(maxsize=1)
@@ -290,6 +329,8 @@ def write(path: Path | str, *, notebook: str, parameters: dict, results: dict, s
         "results": _finite(results),
     }
     record["sha256"] = digest(record)
+    if "revision_unknown" in record["environment"]:
+        _say_once(f"The git revision is not in the record: {record['environment']['revision_unknown']}.")
     if str(path):
         text = json.dumps(record, indent=1, ensure_ascii=False)
         # A list of numbers stands on one line: a line break cannot be inside a string.
@@ -298,6 +339,11 @@ def write(path: Path | str, *, notebook: str, parameters: dict, results: dict, s
     else:
         print("No record was kept: name a file with `-p record PATH`.", file=sys.stderr)
     return record
+
+
+@lru_cache
+def _say_once(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
 
 
 def read(path: Path | str) -> dict:

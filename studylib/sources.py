@@ -5,16 +5,17 @@ Every source has `pictures()` (labels only, cheap, sorted by name), `read(pictur
 decoded here.
 """
 
+import contextlib
 import csv
 import io
 import json
 import os
 import re
 import sys
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -30,6 +31,11 @@ WIKIART = "hf://datasets/huggan/wikiart"  # the whole, tens of GB: meant for its
 
 _YEAR = re.compile(r"-(1\d{3}|20[0-2]\d)(?:-\d+)?(?:\(\d+\))?$")  # "-1876", "-1883-1", "-1876(1)" at the end of a name
 _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif", b"II*\0": ".tif"}
+# What file managers, cameras and raw developers leave beside pictures, and what archives of other systems hold besides.
+_SIDECARS = {".xmp", ".json", ".aae", ".thm", ".pp3", ".dop", ".cos", ".on1", ".ini", ".db"}
+_SYSTEM = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information", "Icon\r"}
+_PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".gif", ".bmp", ".ppm", ".jp2"}
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
 _NOTES = "fetched.json"  # in the store: url -> picture -> file and SHA-256 of what was fetched
 _READ = 8 << 20  # bytes asked for at once: large enough for the network, small enough for the progress bar
 
@@ -73,7 +79,7 @@ def ranking_of(where: str) -> list[tuple[str, str, int]]:
     file = records.ROOT / Path(where).expanduser()
     try:
         with open(file, newline="", encoding="utf-8") as table:
-            groups = [(row["artist"], row["style"], int(row["pictures"])) for row in csv.DictReader(table)]
+            groups = [(nfc(row["artist"]), nfc(row["style"]), int(row["pictures"])) for row in csv.DictReader(table)]
         if not groups:
             raise ValueError("it has no rows")
     except (OSError, csv.Error, KeyError, TypeError, ValueError) as problem:
@@ -82,22 +88,43 @@ def ranking_of(where: str) -> list[tuple[str, str, int]]:
     return sorted(groups, key=lambda group: (-group[2], group[:2]))
 
 
+def nfc(text: str) -> str:
+    """A name in Unicode's composed form: macOS and archives write "é" as two characters, and they are to be equal."""
+    return unicodedata.normalize("NFC", text)
+
+
+def below(folder: Path, name: str) -> Path:
+    """The folder of that name in a folder, also where case or Unicode's form differ; as it was asked for if there is none."""
+    alike = [entry for entry in _folders(folder) if nfc(entry.name).casefold() == nfc(name).casefold()]
+    return folder / name if (folder / name).exists() or len(alike) != 1 else alike[0]
+
+
 class WikiArtFolder:
-    """`<root>/<Style>/<artist>_<title>-<year>.jpg`. Every file in a style's folder counts, an image or not."""
+    """`<root>/<Style>/<artist>_<title>-<year>.jpg`. Every file in a style's folder counts, an image or not, sidecars aside.
+
+    Where an archive was unpacked into a folder of its own, `root` is that one, further down.
+    """
 
     expected = "WikiArt pictures as <Style>/<artist>_<title>-<year>.jpg"
 
     def __init__(self, root: Path | str):
-        self.root, self.where = Path(root), str(root)
+        self.root = _unpacked(Path(root), self.holds)
+        self.where = str(self.root)
         self._files: dict[str, os.DirEntry] = {}
 
     def pictures(self) -> list[Picture]:
         """Raises DataError when there is no such folder."""
-        self._files = {_printable(str(Path(file).relative_to(self.root))): file for file in self._walk()}
+        self._files = {}
+        for file in sorted(self._walk(), key=lambda file: not unicodedata.is_normalized("NFC", file.path)):
+            name = str(Path(file).relative_to(self.root))
+            composed = _printable(nfc(name))
+            self._files[_printable(name) if composed in self._files else composed] = file  # where both forms are there
         return [self._label(name) for name in sorted(self._files)]
 
     def read(self, picture: Picture) -> bytes:
         """Raises OSError when the file cannot be read."""
+        if not self._files:
+            self.pictures()
         return Path(self._files.get(picture.name, self.root / picture.name)).read_bytes()
 
     def fingerprint(self) -> list:
@@ -112,8 +139,12 @@ class WikiArtFolder:
             if folder.is_dir():
                 yield from filter(_is_file, _entries(folder.path, self.expected))
 
+    def holds(self, folder: Path) -> bool:
+        """Whether pictures lie in a folder as they should."""
+        return any(map(_holds_pictures, _folders(folder)))
+
     def _label(self, name: str) -> Picture:
-        folder, _, file = name.partition("/")
+        folder, _, file = nfc(name).partition("/")
         artist, title, year = _parse(file)
         return Picture(name, artist, folder.replace("_", " "), title, year)
 
@@ -125,6 +156,9 @@ class CelebAFolder(WikiArtFolder):
 
     def _walk(self) -> Iterator[os.DirEntry]:
         yield from filter(_is_file, _entries(self.root, self.expected))
+
+    def holds(self, folder: Path) -> bool:
+        return _holds_pictures(folder)
 
     def _label(self, name: str) -> Picture:
         return Picture(name, "celeba", "photograph", Path(name).stem, None)
@@ -182,7 +216,7 @@ class Parquet:
             places = [(group, row) for group, (rows, _) in enumerate(shard["groups"]) for row in range(rows)]
             for number, ((artist, style, file), place) in enumerate(zip(labels, places, strict=True)):
                 _, title, year = _parse(file) if file else ("", "", None)
-                picture = Picture(f"{short}/{number:06d}", artist, style.replace("_", " "), title, year)
+                picture = Picture(f"{short}/{number:06d}", nfc(artist), nfc(style).replace("_", " "), nfc(title), year)
                 self._rows[picture.name] = (picture, shard, *place)
                 self._stems[_stem(picture).lower()] += 1
         return sorted((picture for picture, *_ in self._rows.values()), key=lambda picture: picture.name)
@@ -209,11 +243,13 @@ class Parquet:
 
         Raises:
             DataError: the connection broke. What came before is kept, and the next call goes on from there.
+            StorageError: there is no room for them.
         """
         parts, size = self.plan(pictures)
         if not parts:
             return
         count = sum(len(rows) for *_, rows in parts)
+        records.check_room(self.store / "pictures", size)
         print(f"{self.where}: {size / 1e6:.1f} MB will come: {count} pictures in {len(parts)} row groups.",
               file=sys.stderr)
         with tqdm(total=size, unit="B", unit_scale=True, desc="pictures") as bar:
@@ -246,7 +282,7 @@ class Parquet:
     def _notes(self) -> dict[str, dict[str, str]]:
         return dict(_read_json(self.store / _NOTES)).get(self.where, {})
 
-    @contextmanager
+    @contextlib.contextmanager
     def _open(self, path: str, bar: tqdm | None = None) -> Iterator[parquet.ParquetFile]:
         # No cache and no read-ahead of fsspec's: only what parquet asks for is fetched.
         with self._system.open(path, "rb", cache_type="none") as file:
@@ -315,7 +351,7 @@ def _leaf(file: parquet.ParquetFile, part: str) -> str | None:
     return next((leaf for leaf in (f"image.{part}", plain) if leaf in _leaves(file)), None)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _told(url: str) -> Iterator[None]:
     try:
         yield
@@ -328,14 +364,48 @@ def _told(url: str) -> Iterator[None]:
 
 
 def _entries(folder: Path | str, expected: str) -> list[os.DirEntry]:
+    """What is in a folder, without hidden files, sidecars and what systems leave."""
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith(".")]
+            return [entry for entry in entries if not entry.name.startswith(".") and entry.name not in _SYSTEM
+                    and Path(entry.name).suffix.lower() not in _SIDECARS]
     except FileNotFoundError:
-        raise DataError(f"{folder}: there is no such folder; expected {expected}; run `make data`, or link your folder "
-                        "at data/, or set source: atelier.") from None
+        names = (Path(folder).name.lower(), Path(folder).parent.name.lower(), "archive")
+        packed = [file.name for above in list(Path(folder).parents)[:2] if above.is_dir() for file in sorted(above.iterdir())
+                  if file.name.lower().endswith(_ARCHIVES) and file.name.lower().startswith(names)]
+        way = f"unpack {packed[0]} there" if packed else "run `make data`, or link your folder at data/"
+        raise DataError(f"{folder}: there is no such folder; expected {expected}; {way}, or set source: atelier.") from None
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror}); expected {expected}.") from None
+
+
+def _folders(folder: Path | str) -> list[Path]:
+    """The folders in a folder, by name; none where it cannot be listed."""
+    try:
+        return sorted(Path(entry) for entry in _entries(folder, "") if entry.is_dir())
+    except DataError:
+        return []
+
+
+def _holds_pictures(folder: Path) -> bool:
+    with contextlib.suppress(DataError):
+        return any(Path(entry.name).suffix.lower() in _PICTURES for entry in _entries(folder, "") if not entry.is_dir())
+    return False
+
+
+def _unpacked(folder: Path, holds: Callable[[Path], bool]) -> Path:
+    """The folder itself, or where it does not hold what it should, the only one up to three levels down that does."""
+    level = [folder]
+    for _ in range(4):
+        found = [one for one in level if holds(one)]
+        if len(found) > 1:
+            names = ", ".join(str(one.relative_to(folder)) for one in found)
+            raise DataError(f"{folder}: holds none of its pictures itself, but {names} do; expected one such folder: move or "
+                            "link what is meant there.")
+        if found:
+            return found[0]
+        level = [one for above in level for one in _folders(above)][:100]
+    return folder
 
 
 def _is_file(entry: os.DirEntry) -> bool:

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import struct
+import unicodedata
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -129,6 +131,150 @@ def test_each_bad_file_is_rejected_with_its_reason(tmp_path):
         name: reason for name, (_, reason) in bad.items() if reason}
     assert [(kept, dropped) for kept, dropped, _ in curation.duplicates] == [
         (f"{GROUP}_no-001-1871.png", f"{GROUP}_no-001-1871-again.jpg")]
+
+
+def tiff(values, **more):
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, **more)
+    return file.getvalue()
+
+
+def grey(number):
+    return np.asarray(canvas(number).convert("L"))
+
+
+@pytest.mark.parametrize(("make", "reason"), [
+    (lambda g: tiff((g / 255).astype("f4")), None),
+    (lambda g: tiff((g / 255).astype("f4") / 2 + 0.25), None),
+    (lambda g: tiff(g.astype("f4")), r"^values outside 0 to 1: from \d+ to 2\d\d$"),
+    (lambda g: tiff((g / 255).astype("f4") - 0.5), r"^values outside 0 to 1: from -0\.\d+ to 0\.\d+$"),
+    (lambda g: tiff(np.where(g > 200, np.nan, g / 255).astype("f4")), "^values outside 0 to 1: from nan to nan"),
+    (lambda g: tiff((g / 255).astype("f2")), "a TIFF that is not read here: float16 values, 1 a pixel, compression NONE"),
+    (lambda g: tiff((g / 255).astype("f8")), "a TIFF that is not read here: float64 values, 1 a pixel, compression NONE"),
+    (lambda g: tiff((np.dstack([g] * 3) / 255).astype("f4"), photometric="rgb"),
+     "a TIFF that is not read here: float32 values, 3 a pixel, compression NONE"),
+    (lambda g: tiff(g.astype("u2") * 257), None),
+    (lambda g: tiff((255 - g).astype("u2") * 257, photometric="miniswhite"), None),
+    (lambda g: tiff(g.T[::-1].astype("u2") * 257, extratags=[(274, 3, 1, 6, True)]), None),
+    (lambda g: tiff(g.astype("u2")), "nearly one colour: 1 of 256 levels between its darkest and its brightest parts"),
+    (lambda g: tiff(g.astype("i2") * 128), None),
+    (lambda g: tiff(g.astype("i2") - 100), r"^values outside 0 to 32767: from -\d+ to \d+$"),
+    (lambda g: tiff((g.astype("i2") - 128).astype("i1")), "signed values of 8 bits; expected unsigned ones"),
+    (lambda g: tiff(g.astype("u4") * 257), None),
+    (lambda g: tiff(g.astype("i4") * 257), None),
+    (lambda g: tiff(g.astype("i4") * 8_000_000), "values outside 0 to 65535"),
+    (lambda g: tiff(g.astype("u4") * 2**24), "values outside 0 to 65535"),
+    (lambda g: encoded(Image.fromarray(g.astype("i4") * 257), "TIFF"), None),
+    (lambda g: cv2.imencode(".png", g.astype("u2") * 257)[1].tobytes(), None),
+    (lambda g: encoded(Image.fromarray(g.astype("u2") * 257), "JPEG2000", irreversible=False), None),
+    (lambda g: b"P5 96 80 4095\n" + (g.astype("u2") * 16).astype(">u2").tobytes(), None),
+    (lambda g: b"Pf 96 80 -1.0\n" + (g[::-1] / 255).astype("<f4").tobytes(), None),
+])
+def test_more_bits_are_scaled_or_rejected_and_never_clipped(make, reason):
+    content = make(grey(10))
+    if reason:
+        with pytest.raises(pictures.Unusable, match=reason):
+            pictures.examine(content, 64)
+        return
+    small, plain = (pictures.examine(one, 64)["small"].astype(int) for one in (content, encoded(canvas(10).convert("L"))))
+    if content.startswith(b"II") and np.ptp(small) < np.ptp(plain) - 20:  # half of the range, from a quarter on
+        plain = plain // 2 + 64
+    assert np.abs(small - plain).max() <= 2
+
+
+def test_twelve_bits_are_not_sixteen():
+    values = np.asarray(grey(10)).astype(">u2") * 16  # 12 bits a value: three bytes hold two
+    pairs = values.reshape(-1, 2).astype(int)
+    packed = np.stack([pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], 1).astype("u1").tobytes()
+    tags = [(256, 96), (257, 80), (258, 12), (259, 1), (262, 1), (273, 8), (277, 1), (278, 80), (279, len(packed))]
+    content = b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed + struct.pack("<H", len(tags))
+    content += b"".join(struct.pack("<HHII", tag, 4 if value > 65535 else 3, 1, value) for tag, value in tags) + b"\0\0\0\0"
+    small, plain = (pictures.examine(one, 64)["small"].astype(int) for one in (content, encoded(canvas(10).convert("L"))))
+    assert np.abs(small - plain).max() <= 2
+
+
+@pytest.mark.parametrize("picture", [
+    Image.new("RGB", (96, 80)), Image.new("L", (96, 80), 255), Image.new("RGB", (96, 80), (200, 30, 30)),
+    Image.new("RGBA", (96, 80)),  # nothing but transparency
+    Image.fromarray(np.random.default_rng(0).integers(120, 128, (80, 96, 3), np.uint8)),  # a camera's noise
+    Image.fromarray(np.pad(np.full((2, 2), 255, np.uint8), ((0, 78), (0, 94)))),  # a speck
+], ids=["black", "white", "red", "clear", "noise", "speck"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF"])
+def test_pictures_of_one_colour_are_rejected(picture, format):
+    if format == "JPEG":
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA")).convert("RGB")
+    with pytest.raises(pictures.Unusable, match=r"^nearly one colour: \d+ of 256 levels"):
+        pictures.examine(encoded(picture, format), 64)
+
+
+def test_a_pale_drawing_and_a_dark_painting_are_pictures():
+    soft = np.asarray(canvas(11)).astype(int)
+    for dim in (soft // 8, 255 - soft // 8):
+        pictures.examine(encoded(Image.fromarray(dim.astype(np.uint8))), 64)
+
+
+def heif(brand):
+    return b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1" + brand + bytes(100)
+
+
+@pytest.mark.parametrize(("content", "name", "format"), [
+    (heif(b"heic"), "a.heic", "HEIC"), (heif(b"heix"), "a.jpg", "HEIC"), (heif(b"mif1"), "a.heif", "HEIF"),
+    (heif(b"avif"), "a.avif", "AVIF"), (heif(b"crx "), "a.cr3", "raw"), (heif(b"isom"), "a.mp4", "video"),
+    (b"8BPS\0\1" + bytes(100), "a.psd", "Photoshop"), (b"\xff\x0a" + bytes(50), "a.jxl", "JPEG XL"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(50), "a.jxl", "JPEG XL"), (b"gimp xcf v011\0", "a.xcf", "GIMP"),
+    (b"v/1\x01" + bytes(50), "a.exr", "OpenEXR"), (b"#?RADIANCE\n", "a.hdr", "Radiance HDR"), (b"%PDF-1.7\n", "a.pdf", "PDF"),
+    (b"PK\x03\x04" + bytes(50), "a.zip", "zip"), (b"FUJIFILMCCD-RAW ", "a.raf", "raw"),
+    (b"\n<!DOCTYPE html><html>404", "a.jpg", "HTML"), (b"<?xml version='1.0'?><svg xmlns='x'/>", "a.svg", "SVG"),
+    (b"version https://git-lfs.github.com/spec/v1\noid", "a.jpg", "Git LFS pointer"),
+    (b"nobody knows", "a.heic", "HEIC"), (b"nobody knows", "a.DNG", "raw"), (b"nobody knows", "a.PSD", "Photoshop"),
+])
+def test_a_format_that_is_not_read_is_named(content, name, format):
+    with pytest.raises(pictures.Unusable, match=f"^a file of the format {format}; expected JPEG, PNG, TIFF"):
+        pictures.examine(content, 64, Path(name).suffix)
+
+
+def test_a_raw_file_s_preview_is_not_the_picture_and_a_reduced_page_no_second_one():
+    page = np.asarray(canvas(12))
+    for tags in ({"subfiletype": 1}, {"extratags": [(50706, 1, 4, (1, 4, 0, 0), True)]}):
+        with pytest.raises(pictures.Unusable, match=r"^a file of the format raw"):
+            pictures.examine(tiff(page, photometric="rgb", **tags), 64)
+    with pytest.raises(pictures.Unusable, match=r"^several pictures: 2 pages"):
+        pictures.examine(tiff(np.stack([page, page]), photometric="rgb"), 64)
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file) as pyramid:
+        pyramid.write(page, photometric="rgb")
+        pyramid.write(page[::2, ::2], photometric="rgb", subfiletype=1)
+    facts = pictures.examine(file.getvalue(), 64)
+    assert (facts["width"], facts["height"]) == (96, 80)
+    assert np.array_equal(facts["small"], pictures.examine(encoded(canvas(12)), 64)["small"])
+
+
+def test_too_few_usable_pictures_are_told_with_the_reasons_by_count(tmp_path):
+    for number in range(5):
+        hang(tmp_path, f"{GROUP}_black-{number}.tif", tiff(np.full((80, 96), 7 + number, np.uint8)))
+        hang(tmp_path, f"{GROUP}_phone-{number}.heic", heif(b"heic") + bytes([number]))
+    for number in range(2):
+        hang(tmp_path, f"{GROUP}_small-{number}.png", canvas(number, 40 + number, 40))
+    hang(tmp_path, f"{GROUP}_here.jpg.xmp", b"<x:xmpmeta/>")
+    with pytest.raises(DataError) as told:
+        curate(tmp_path)
+    assert ("0 of 12 pictures are usable (rejected: nearly one colour (5), a file of the format HEIC (5), too small (2)), 0 to "
+            "train and 0 to validate") in str(told.value)
+    gallery(tmp_path, 5)
+    hang(tmp_path, f"{GROUP}_no-000-1870-copy.png", canvas(0))
+    hang(tmp_path, f"{GROUP}_no-001-1871-again.jpg", encoded(canvas(1), "JPEG"))
+    with pytest.raises(DataError, match=r"5 of 19 .*exact copy \(1\), near-duplicate \(1\)"):
+        curate(tmp_path)
+
+
+def test_sidecars_and_what_systems_leave_are_no_pictures(tmp_path):
+    gallery(tmp_path)
+    fresh = curate(tmp_path)
+    for name in (f"{GROUP}_no-000-1870.xmp", f"{GROUP}_no-000-1870.png.json", f"{GROUP}_no.AAE", f"{GROUP}_no.pp3",
+                 "Impressionism/Thumbs.db", "Impressionism/desktop.ini", "Impressionism/.DS_Store", ".DS_Store",
+                 "Impressionism/._no-000-1870.png", "Impressionism/__MACOSX/._a.png", "__MACOSX/Impressionism/a_b.png"):
+        hang(tmp_path, name, b"x")
+    same(fresh, curate(tmp_path))
 
 
 def test_a_file_without_permission_is_rejected(tmp_path, monkeypatch):
@@ -270,6 +416,21 @@ def test_a_mixture_takes_equal_shares_and_never_trains_on_the_validation_picture
     assert mixed.found == 75 and alone.found == 40
 
 
+def test_a_copy_in_another_group_does_not_train_on_what_is_validated(tmp_path):
+    """By name it comes first, and would be kept in the mixture in place of what the first group validates alone."""
+    gallery(tmp_path, 24)
+    alone = curate(tmp_path, train=16, validation=8)
+    for number in range(0, 24, 2):
+        copied = canvas(number) if number % 4 else encoded(canvas(number), "JPEG")
+        hang(tmp_path, f"Barbizon/claude-monet_copy-{number:03d}.png", copied)
+    gallery(tmp_path, 12, "Barbizon/claude-monet", 100)
+    mixed = curate(tmp_path, subject="mixture", train=20, validation=8)
+    assert not [name for name in mixed.train_names + mixed.validation_names if "copy" in name]
+    assert sum("copy" in name for name, _ in mixed.rejected) == 12 == len(mixed.rejected)
+    assert not {*mixed.train_names} & {*alone.validation_names}
+    assert [row["name"] for row in mixed.manifest] == sorted(row["name"] for row in mixed.manifest)
+
+
 def test_faces_come_from_celeba(tmp_path):
     folder = tmp_path / "celeba" / "img_align_celeba"
     folder.mkdir(parents=True)
@@ -279,6 +440,78 @@ def test_faces_come_from_celeba(tmp_path):
     assert curation.ranking == [("celeba", "photograph", 12)] and curation.found == 12
     with pytest.raises(DataError, match="img_align_celeba: there is no such folder"):
         curate(tmp_path / "elsewhere", subject="faces")
+
+
+NESTED = ["celeba/img_align_celeba/img_align_celeba", "celeba/Img/img_align_celeba", "celeba/celeba/img_align_celeba",
+          "CelebA/img_align_celeba", "celeba", "celeba/img_align_celeba/a/b"]
+
+
+@pytest.mark.parametrize("nested", NESTED)
+def test_faces_are_found_where_an_archive_unpacks_them(tmp_path, nested):
+    for folder in (tmp_path / "flat/celeba/img_align_celeba", tmp_path / nested):
+        folder.mkdir(parents=True)
+        for number in range(12):
+            (folder / f"{number:06d}.jpg").write_bytes(encoded(canvas(number, 89, 109), "JPEG"))
+    (tmp_path / nested).parent.joinpath("list_attr_celeba.csv").write_bytes(b"x")
+    (tmp_path / nested).parent.joinpath("__MACOSX").mkdir()
+    (tmp_path / nested).parent.joinpath("__MACOSX", "._000000.jpg").write_bytes(b"x")
+    same(curate(tmp_path / "flat", subject="faces"), curate(tmp_path, subject="faces"))
+
+
+@pytest.mark.parametrize("nested", ["wikiart/wikiart", "wikiart/archive/wikiart", "WikiArt", "wikiart/wikiart/wikiart"])
+def test_paintings_are_found_where_an_archive_unpacks_them(tmp_path, nested):
+    gallery(tmp_path)
+    fresh = curate(tmp_path)
+    (tmp_path / "other" / nested).parent.mkdir(parents=True)
+    (tmp_path / "wikiart").rename(tmp_path / "other" / nested)
+    (tmp_path / "other" / nested).parent.joinpath("__MACOSX", "Impressionism").mkdir(parents=True)
+    same(fresh, curate(tmp_path / "other"))
+
+
+def test_two_nested_folders_of_pictures_are_a_question(tmp_path):
+    for name in ("train", "test"):
+        gallery(tmp_path / name, 12)
+        (tmp_path / "data" / "wikiart").mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "wikiart").rename(tmp_path / "data" / "wikiart" / name)
+    with pytest.raises(DataError, match=r"wikiart: holds none of its pictures itself, but test, train do; expected one"):
+        curate(tmp_path / "data")
+
+
+@pytest.mark.parametrize(("subject", "packed"), [("faces", "celeba/img_align_celeba.zip"), ("faces", "CelebA.tar.gz"),
+                                                 ("paintings", "wikiart.zip"), ("paintings", "archive.zip")])
+def test_what_is_not_unpacked_is_told(tmp_path, subject, packed):
+    (tmp_path / "celeba").mkdir()
+    (tmp_path / "weights.zip").write_bytes(b"PK")
+    (tmp_path / packed).write_bytes(b"PK")
+    with pytest.raises(DataError, match=rf": there is no such folder; .*; unpack {Path(packed).name} there, or set source: "):
+        curate(tmp_path, subject=subject)
+
+
+@pytest.mark.parametrize("on_disk", ["NFC", "NFD"])
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+def test_names_compare_whatever_their_unicode_form(tmp_path, on_disk, asked):
+    artist, style = "jean-baptiste-siméon-chardin", "Rococo_à_la_française"
+    for number in range(14):
+        name = f"{style}/{artist}_étude-{number}-{1730 + number}.png"
+        hang(tmp_path, unicodedata.normalize(on_disk, name), canvas(number))
+    curation = curate(tmp_path, artist=unicodedata.normalize(asked, artist), style=unicodedata.normalize(asked, style))
+    assert curation.ranking == [(artist, "Rococo à la française", 14)]
+    assert {row["title"] for row in curation.manifest} == {f"étude {number}" for number in range(14)}
+    assert all(unicodedata.is_normalized("NFC", row["name"]) for row in curation.manifest)
+    other = tmp_path / "other"
+    for number in range(14):
+        hang(other, unicodedata.normalize("NFC", f"{style}/{artist}_étude-{number}-{1730 + number}.png"), canvas(number))
+    same(curate(other, artist=artist, style=style), curation)
+
+
+def test_both_forms_of_one_name_are_two_files(tmp_path):
+    gallery(tmp_path, 12)
+    for form, number in (("NFD", 100), ("NFC", 101)):
+        hang(tmp_path, unicodedata.normalize(form, f"{GROUP}_été.png"), canvas(number))
+    curation = curate(tmp_path)
+    found = {row["sha256"] for row in curation.manifest}
+    assert curation.found == len(curation.manifest) == 14
+    assert {records.sha256(encoded(canvas(number))) for number in (100, 101)} <= found
 
 
 def test_a_cached_curation_equals_the_fresh_one_and_opens_no_picture(tmp_path, monkeypatch):

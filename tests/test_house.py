@@ -31,7 +31,7 @@ FLOORS = ("records masks networks optimisers vgg baselines brush parameters pict
           "palette patches tones",
           "sources atelier scan_kinds scan_tiff scan_decoders scan_encoders scans strokes",
           "losses metrics data restoration damage filling trial native copies flat_masks mask_readings mask_files inputs",
-          "training figures claims conservation uncertainty report")
+          "training figures claims conservation uncertainty report batch")
 FLOOR = {module: floor for floor, modules in enumerate(FLOORS) for module in modules.split()}
 
 

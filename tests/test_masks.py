@@ -7,6 +7,7 @@ import noise
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from studylib import masks
 
@@ -185,6 +186,104 @@ def test_a_file_that_is_no_picture_is_named(tmp_path):
     (tmp_path / "nvidia" / "broken.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"broken\.png: is not a picture"):
         masks.sample("irregular", 1, 64, seed=0, folder=tmp_path)
+
+
+def drawn(folder, *greys, names=None, **more):
+    """Masks of a new folder of these PNG files."""
+    (folder / "nvidia").mkdir(exist_ok=True, parents=True)
+    for number, grey in enumerate(greys):
+        name = f"{number:05d}.png" if names is None else names[number]
+        if isinstance(grey, Image.Image):
+            grey.save(folder / "nvidia" / name)
+        else:
+            cv2.imwrite(str(folder / "nvidia" / name), grey)
+    return masks.sample("irregular", 6, 64, seed=1, folder=folder, **more)
+
+
+def disc(high=255, low=0, kind=np.uint8, place=(60, 80)):
+    y, x = np.ogrid[:120, :160]
+    return np.where((y - place[0]) ** 2 + (x - place[1]) ** 2 < 900, high, low).astype(kind)
+
+
+def palette(colour):
+    image = Image.fromarray(disc(1), "P")
+    image.putpalette([0, 0, 0, *colour, *[0] * 750])
+    return image
+
+
+@pytest.mark.parametrize("low_values", [
+    disc(1), disc(3), disc(127), disc(1, kind=np.uint16), disc(255, kind=np.uint16), disc(65535, kind=np.uint16),
+    np.dstack([disc(1)] * 3), np.dstack([disc(0), disc(0), disc(255)]), palette((128, 0, 0)), palette((0, 0, 1)),
+    Image.fromarray(disc(1).astype(bool)), np.dstack([disc(255)] * 3 + [disc(255, 255)]),
+], ids=["1", "3", "127", "16 bits 1", "16 bits 255", "16 bits", "RGB", "red", "palette", "dark palette", "1 bit", "opaque"])
+def test_a_mask_of_zero_and_one_other_value_is_read_as_such(tmp_path, low_values):
+    assert torch.equal(drawn(tmp_path / "low", low_values), drawn(tmp_path / "plain", disc()))
+
+
+EMPTY = {"black": disc(0), "grey": disc(60, 20), "dark": disc(100, 1), "labels": disc(1) + disc(1, place=(50, 70)),
+         "speck": np.pad(np.full((1, 1), 255, np.uint8), (0, 1023))}
+FULL = {"white": disc(255, 255), "bright": disc(255, 200), "layer": np.dstack([disc(255, 255)] * 3 + [disc()])}
+
+
+@pytest.mark.parametrize("name", [*EMPTY, *FULL])
+def test_a_mask_without_a_hole_or_of_nothing_else_is_left_out_by_name(tmp_path, capsys, name):
+    useless, told = {**EMPTY, **FULL}[name], "no hole" if name in EMPTY else "hole and nothing else"
+    with pytest.raises(ValueError, match=rf"nvidia/\*\.png: no mask can be used: 00000\.png holds {told} \(its values are \d+ "):
+        drawn(tmp_path / "alone", useless)
+    kept = drawn(tmp_path / "kept", disc(), useless, disc(place=(40, 40)), names=["a.png", "b.png", "c.png"])
+    assert f"1 of 3 masks are left out: b.png holds {told}" in capsys.readouterr().err
+    assert torch.equal(kept, drawn(tmp_path / "rest", disc(), disc(place=(40, 40))))
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("grey", "told"), [(np.zeros((90, 120), np.uint8), "no hole"),
+                                            (np.full((90, 120), 255, np.uint8), "hole and nothing else")])
+def test_maps_without_a_crack_are_left_out(folder, capsys, grey, told):
+    before = masks.sample("craquelure", 6, 64, seed=1, folder=folder)
+    masks._crack_distances.cache_clear()
+    cv2.imwrite(str(folder / "craquelure-9.png"), grey)
+    assert torch.equal(masks.sample("craquelure", 6, 64, seed=1, folder=folder), before)
+    assert f"1 of 3 masks are left out: craquelure-9.png holds {told}" in capsys.readouterr().err
+
+
+def test_maps_of_zeros_and_ones_are_maps(folder, tmp_path):
+    (tmp_path / "ones").mkdir()
+    for file in folder.glob("craquelure*.png"):
+        cv2.imwrite(str(tmp_path / "ones" / file.name), cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) // 255)
+    plain, ones = (masks.sample("craquelure", 6, 64, seed=1, folder=one) for one in (folder, tmp_path / "ones"))
+    assert torch.equal(plain, ones)
+
+
+@pytest.mark.parametrize(("corner", "rest"), [(255, 0), (0, 255)])
+def test_a_hole_at_the_edge_is_a_hole_wherever_it_is_turned(tmp_path, corner, rest):
+    grey = np.full((256, 256), rest, np.uint8)
+    grey[:3, :3] = corner
+    drawn(tmp_path, grey)
+    found = masks.sample("irregular", 200, 32, seed=0, folder=tmp_path)
+    assert found.amax((1, 2, 3)).min() == 1
+    assert found.amin((1, 2, 3)).max() == 0
+
+
+def test_other_files_beside_the_masks_are_ignored_or_counted(tmp_path, capsys):
+    plain = drawn(tmp_path / "plain", disc())
+    (tmp_path / "nvidia").mkdir()
+    for name in ("._00000.png", ".DS_Store", "Thumbs.db", "readme.txt"):
+        (tmp_path / "nvidia" / name).write_bytes(b"x")
+    assert torch.equal(drawn(tmp_path, disc(), names=["00000.PNG"]), plain)
+    assert not capsys.readouterr().err
+    masks._signed_distances.cache_clear()
+    cv2.imwrite(str(tmp_path / "nvidia" / "one.jpg"), disc())
+    assert torch.equal(masks.sample("irregular", 6, 64, seed=1, folder=tmp_path), plain)
+    assert "1 of 2 masks are left out: one.jpg is no PNG file" in capsys.readouterr().err
+
+
+def test_a_folder_is_found_where_an_archive_unpacks_it(tmp_path):
+    plain = drawn(tmp_path / "plain", disc())
+    nested = tmp_path / "nvidia" / "mask" / "testing_mask_dataset"
+    nested.mkdir(parents=True)
+    (tmp_path / "nvidia" / "__MACOSX").mkdir()
+    cv2.imwrite(str(nested / "00000.png"), disc())
+    assert torch.equal(masks.sample("irregular", 6, 64, seed=1, folder=tmp_path), plain)
 
 
 @pytest.mark.parametrize(("family", "count", "size", "hole", "sentence"), [

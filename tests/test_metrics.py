@@ -50,6 +50,20 @@ def test_hole_psnr_and_l1_by_hand():
     assert metrics.hole_l1(composite, truth, mask)[1] == 0
 
 
+def test_without_a_hole_nothing_is_measured_and_no_method_is_perfect(cache):
+    truth, mask = torch.rand(3, 3, 16, 16), torch.ones(3, 1, 16, 16)
+    mask[1] = 0
+    for measure, best in ((metrics.hole_psnr, 100), (metrics.hole_l1, 0)):
+        values = measure(truth, truth, mask)
+        assert values[[0, 2]].tolist() == [best, best] and values[1].isnan()
+    for methods in ({"mean colour": baselines.mean_colour}, {"ours": lambda pictures, masks: pictures}):
+        with pytest.raises(ValueError, match="1 of 3 masks hold no hole, number 1 the first: nothing can be measured there"):
+            metrics.evaluate(methods, truth, mask, ("psnr", "l1"))
+    with pytest.raises(ValueError, match="no picture to measure"):
+        metrics.evaluate({"mean colour": baselines.mean_colour}, truth[:0], mask[:0])
+    assert not list(cache.glob("classical/*"))
+
+
 def test_ssim_equals_torchmetrics_where_the_window_fits(pair):
     from torchmetrics.functional.image import structural_similarity_index_measure
 

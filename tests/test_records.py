@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -53,6 +55,99 @@ def test_a_record_names_versions_and_revision(made):
     assert environment["versions"]["torch"] == torch.__version__.partition("+")[0]
     assert environment["device"] == "cpu"
     assert {"revision", "dirty", "machine"} <= environment.keys()
+
+
+def git(folder, *words):
+    subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=e", "-C", folder, *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    """A clone of one commit, in place of the study's own."""
+    if not shutil.which("git"):
+        pytest.skip("no git")
+    monkeypatch.setenv("HOME", str(tmp_path))  # git's own settings are no part of this
+    folder = tmp_path / "clone"
+    (folder / "studylib").mkdir(parents=True)
+    for name in ("Snakefile", "studylib/a.py"):
+        (folder / name).write_text("1\n")
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-qm", "m")
+    monkeypatch.setattr(records, "ROOT", folder)
+    return folder
+
+
+def test_the_revision_and_whether_anything_was_changed_since(clone):
+    head = subprocess.run(["git", "-C", clone, "rev-parse", "HEAD"], capture_output=True, text=True).stdout.strip()
+    assert len(head) == 40
+    assert records.revision() == {"revision": head, "dirty": False}
+    (clone / "README.md").write_text("beside")
+    assert not records.revision()["dirty"]
+    (clone / "studylib" / "a.py").write_text("2\n")
+    assert records.revision() == {"revision": head, "dirty": True}
+
+
+def test_a_hook_s_variables_lead_to_no_other_repository(clone, monkeypatch):
+    told = records.revision()
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert records.revision() == told
+
+
+def why(clone):
+    told = records.revision()
+    assert told["revision"] is None and told["dirty"] is None
+    assert str(clone) not in told["revision_unknown"]
+    return told["revision_unknown"]
+
+
+def test_a_revision_that_is_not_told_has_its_reason(clone, monkeypatch):
+    shutil.move(clone / ".git", clone / "away")
+    assert why(clone) == "the folder is no git clone"
+    git(clone, "init", "-q")
+    assert why(clone) == "the folder is not under git, if within a clone of something else"
+    git(clone, "add", "Snakefile")
+    assert why(clone) == "there is no commit yet"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert why(clone) == "git is not installed"
+
+
+def test_a_folder_within_another_clone_has_not_its_revision(clone, monkeypatch):
+    (clone / "unpacked").mkdir()
+    (clone / "unpacked" / "Snakefile").write_text("1\n")
+    monkeypatch.setattr(records, "ROOT", clone / "unpacked")
+    assert why(clone) == "the folder is not under git, if within a clone of something else"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_another_user_s_clone_tells_how_to_trust_it(clone, tmp_path, monkeypatch):
+    for path in [clone, *clone.rglob("*")]:
+        os.chown(path, 4321, 4321)
+    assert "belongs to another user" in why(clone) and "git config --global --add safe.directory" in why(clone)
+    made = records.write(tmp_path / "run.json", notebook="n", parameters={}, results={}, seconds=0)
+    assert made["environment"]["revision"] is None and "another user" in made["environment"]["revision_unknown"]
+    assert records.read(tmp_path / "run.json") == made
+
+
+@pytest.mark.parametrize(("problem", "reason"), [
+    (PermissionError(errno.EACCES, "Permission denied"), "git cannot be started (Permission denied)"),
+    (subprocess.TimeoutExpired("git", 30), "git did not answer within half a minute")])
+def test_a_git_that_does_not_run_is_a_reason(clone, monkeypatch, problem, reason):
+    def fail(*arguments, **more):
+        raise problem
+
+    monkeypatch.setattr(records.subprocess, "run", fail)
+    assert why(clone) == reason
+
+
+def test_an_unknown_revision_is_said_once(clone, capsys):
+    shutil.rmtree(clone / ".git")
+    records._say_once.cache_clear()
+    for _ in range(2):
+        records.write("", notebook="n", parameters={}, results={}, seconds=0)
+    said = "The git revision is not in the record: the folder is no git clone."
+    assert capsys.readouterr().err.count(said) == 1
 
 
 def test_without_a_path_no_record_is_kept_and_that_is_said(capsys):
@@ -228,6 +323,13 @@ def test_room_is_looked_for_beforehand(tmp_path):
     records.check_room(tmp_path / "run.pt", 1)
     with pytest.raises(records.StorageError, match=rf"{tmp_path}: cannot write run\.pt, 1000000000000\.0 MB"):
         records.check_room(tmp_path / "run.pt", 10**18)
+
+
+def test_a_folder_that_takes_no_file_has_no_room(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(records.StorageError, match=r"file: cannot write run\.pt"):
+        records.check_room(tmp_path / "file" / "run.pt", 1)
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_renamed_file_s_folder_is_flushed(tmp_path, monkeypatch):

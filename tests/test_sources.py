@@ -6,6 +6,8 @@ import json
 import os
 import re
 import threading
+import unicodedata
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -151,6 +153,19 @@ def test_labels_and_names_of_a_wikiart_folder(tmp_path):
     assert sources.ranking(pictures) == [(*RENOIR, 7), ("unknown-artist", "Nara ehon", 1)]
 
 
+def test_labels_are_composed_wherever_they_come_from(tmp_path):
+    chardin = "jean-baptiste-siméon-chardin"
+    apart = unicodedata.normalize("NFD", chardin)
+    table = tmp_path / "groups.csv"
+    table.write_text(f"style,artist,pictures\nRococo,{apart},2\n", encoding="utf-8")
+    assert sources.ranking_of(str(table)) == [(chardin, "Rococo", 2)]
+    parquet.write_table(pa.table({"image": [noise(1)], "artist": [apart], "style": ["Rococo"]}), tmp_path / "a.parquet")
+    assert [picture.artist for picture in Parquet(str(tmp_path)).pictures()] == [chardin]
+    for asked in (apart, chardin):
+        (tmp_path / asked).mkdir()
+        assert data.fetch(tmp_path / asked, str(tmp_path / "a.parquet"), artist=asked, style="Rococo") == 1
+
+
 def test_a_table_of_counts_is_ranked(tmp_path):
     table = tmp_path / "groups.csv"
     table.write_text("style,artist,pictures\nCubism,b,2\nCubism,a,2\n\"Pop, Op\",c,10\n")
@@ -274,6 +289,24 @@ def test_no_way_to_it_is_a_data_error(tmp_path, served):
     (tmp_path / "a.parquet").write_bytes(b"no parquet at all")
     with pytest.raises(DataError, match="reading stopped"):
         Parquet(str(tmp_path)).pictures()
+
+
+def test_no_picture_is_fetched_where_there_is_no_room(tmp_path, monkeypatch):
+    shard(tmp_path / "hub" / "a.parquet", [17] * 4)
+    source = Parquet(str(tmp_path / "hub"), tmp_path / "data" / "wikiart")
+    pictures = source.pictures()
+    monkeypatch.setattr(sources.records.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(sources.records.StorageError, match=r"wikiart: cannot write pictures, 0\.\d MB \(No space left on device"):
+        source.fetch(pictures)
+    assert not any((tmp_path / "data" / "wikiart").iterdir())
+
+
+@pytest.mark.parametrize("folder", ["file", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path, folder):
+    shard(tmp_path / "hub" / "a.parquet", [17] * 4)
+    (tmp_path / "file").touch()
+    with pytest.raises(sources.records.StorageError, match="wikiart: cannot write pictures"):
+        data.fetch(tmp_path / folder, str(tmp_path / "hub"))
 
 
 def test_columns_that_are_not_as_expected(tmp_path):

@@ -118,8 +118,9 @@ def _restore_options(commands) -> None:
   python -m studylib restore fresco.jpg --detect -o proposal/           writes a proposed mask, to be corrected by hand
 
 For each painting OUT gets NAME_restored (bit for bit the original outside the mask), NAME_fill (the fill alone, a transparent
-layer), NAME_tratteggio (the fill in fine strokes that a near look tells from the original), NAME_uncertainty.png (bright where
-several plausible fills differ, far from what is known) and NAME_restoration.json (what was done, with what).
+layer), NAME_tratteggio (the fill in fine strokes that a near look tells from the original), NAME_uncertainty.png (the error to
+expect, from dark to yellow, over the picture in grey), NAME_restoration.json (what was done, with what) and NAME_report.html, a page
+that shows it all.
 
 A mask may be black and white, labels on black, a layer painted on a transparent ground, a copy of the painting with the holes
 erased, or a copy with the holes painted over in red or another strong colour; it may have another size than the painting
@@ -135,8 +136,8 @@ Exit status: 0, all is done; 1, of several paintings some were left out, or a ma
                               "(or black, if that is its paint) is the paint, the other one what is transparent; of a copy the "
                               "paint (default: the smaller part, where that is plain)")
     restore.add_argument("--grow", type=int, default=0, metavar="N", help="widen the mask by N pixels: damage has a halo")
-    restore.add_argument("--method", choices=("auto", "model", "telea", "ns", "biharmonic"), default="auto",
-                         help="default: what the study's own numbers say is best for such a mask")
+    restore.add_argument("--method", choices=("auto", "model", "network", "telea", "ns", "biharmonic", "patchmatch"),
+                         default="auto", help="default: what does best on the painting's own losses, laid where it is whole")
     restore.add_argument("--detect", nargs="?", const="light,dark,cracks", metavar="KINDS",
                          help="propose a mask of light, dark, cracks (default: all three) instead of reading one")
     restore.add_argument("--yes", action="store_true",
@@ -147,8 +148,11 @@ Exit status: 0, all is done; 1, of several paintings some were left out, or a ma
     restore.add_argument("--weights", type=Path, help="weights of your own training instead of the study's")
     restore.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where the model computes (default: cpu)")
     restore.add_argument("--variants", type=int, default=0, choices=range(1, 9), metavar="1-8",
-                         help="mirrored and turned fills that are compared (default: 8; above 20 megapixels 4)")
-    restore.add_argument("--stroke", type=float, default=2.0, help="width of the tratteggio's lines, pixels (default: 2)")
+                         help="fills that are compared for the uncertainty (default: 5; above 20 megapixels 4)")
+    restore.add_argument("--abstract", action="store_true",
+                         help="fill parts too far from any paint by chromatic abstraction, not by an invention")
+    restore.add_argument("--stroke", metavar="WIDTH",
+                         help="of the tratteggio's lines, such as 3 (pixels) or 0.5mm (default: a 400th of the short side)")
     restore.add_argument("--angle", type=float, default=0.0, help="their angle from upright, degrees (default: 0)")
     restore.set_defaults(run=_restore)
 
@@ -162,8 +166,8 @@ def _restore(asked: argparse.Namespace) -> int:
     try:
         if bool(asked.detect) == bool(asked.mask):
             raise scans.ScanError("--mask: expected a mask of the damage; --detect proposes one. It is the one or the other.")
-        if asked.grow < 0 or not 1 <= asked.stroke < math.inf:
-            raise scans.ScanError(f"--grow {asked.grow}, --stroke {asked.stroke:g}: expected 0 or more, and 1 or more pixels.")
+        if asked.grow < 0:
+            raise scans.ScanError(f"--grow {asked.grow}: expected 0 or more pixels.")
         if not math.isfinite(asked.angle):
             raise scans.ScanError(f"--angle {asked.angle:g}: expected degrees.")
         if asked.device == "cuda" and not torch.cuda.is_available():
@@ -242,7 +246,7 @@ def _restore_one(asked: argparse.Namespace, painting: Path, mask: Path | None, b
     written = conservation.restore(
         painting, asked.out, mask=mask, holes="white" if asked.detect else asked.holes, yes=asked.yes, grown=asked.grow,
         method=asked.method, weights=asked.weights, device=asked.device, variants=asked.variants,
-        stroke=asked.stroke, angle=asked.angle, say=bar.write,
+        stroke=asked.stroke, angle=asked.angle, abstract=asked.abstract, say=bar.write,
         progress=lambda part: bar.update(done + 0.95 * part - bar.n))
     bar.write("\n".join(map(str, written)))
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 _SIDE, _COMPONENTS = 7, 24  # of a patch, pixels; principal components by which patches are compared
 _LEVELS = 3  # halvings of the coarsest scale
 _FINE = 2.5  # standard deviation of the Gaussian that takes the fine texture away, pixels
-_COLOUR = 5.0  # below this standard deviation, pixels, what is painted is the patches'; above it is the guide's
+_COLOUR = 3.5  # below this standard deviation, pixels, what is painted is the patches'; above it is the guide's
 _STRENGTH = 0.85  # of the fill's texture relative to its surroundings: what is certain of it lies in the guide
 _LEAST = 400  # places to copy from that are enough
 
@@ -73,7 +73,7 @@ def _compose(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, voted: np
     grey = fine.mean(2, keepdims=True)
     strong = np.sqrt(_blurred(grey**2, 8))
     wanted = _STRENGTH * np.sqrt(np.exp(texture))[..., None]
-    gain = np.clip(wanted / np.maximum(strong.reshape(*hole.shape, 1), 1e-5), 1, 2)
+    gain = np.clip(wanted / np.maximum(strong.reshape(*hole.shape, 1), 1e-5), 1, 3)
     return np.where(hole[..., None], colour + middle + fine * gain, picture).astype(np.float32)
 
 
@@ -221,20 +221,20 @@ def _texture(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     total, weight = (_blurred(part, 8) for part in (_fine(picture) ** 2 * known, known))
     power = np.where(weight > 0.05, total / np.maximum(weight, 1e-6), 0)
     sure = (weight > 0.05).astype(np.float32)
-    logarithm, far = np.log(power + 1e-6) * sure, sure
-    out, reach = np.where(sure > 0, logarithm, 0), 8.0
+    power, far = power * sure, sure.copy()
+    out, reach = power.copy(), 8.0
     while not sure.all():  # from ever farther away
         reach *= 2
         shrink = max(1, int(reach // 8))
         size = (max(1, sure.shape[1] // shrink), max(1, sure.shape[0] // shrink))
         small = [cv2.GaussianBlur(cv2.resize(part, size, interpolation=cv2.INTER_AREA), (0, 0), reach / shrink)
-                 for part in (logarithm, far)]
+                 for part in (power, far)]
         spread, near = (cv2.resize(part, sure.shape[::-1], interpolation=cv2.INTER_LINEAR) for part in small)
         new = (sure == 0) & (near > 1e-3)
         out[new], sure[new] = spread[new] / near[new], 1
         if reach > 4 * max(sure.shape):
             break
-    return out.astype(np.float32)
+    return np.log(out.astype(np.float32) + 1e-6)
 
 
 def _fine(picture: np.ndarray) -> np.ndarray:

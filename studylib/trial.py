@@ -52,12 +52,13 @@ class Trial:
     score: dict[str, float] = field(default_factory=dict)
     held_out: list[tuple[Placement, np.ndarray]] = field(default_factory=list)
 
-    def rows(self) -> list[tuple[str, str, str, str]]:
-        """Method, hole PSNR, LPIPS and score, best first, as text."""
+    def rows(self) -> list[dict[str, str | float]]:
+        """A row a method, the best first."""
         rows = []
         for method in sorted(self.score, key=self.score.get, reverse=True):
-            lpips = f"{np.mean(self.lpips[method]):.3f}" if self.lpips else "not measured"
-            rows.append((method, f"{np.mean(self.psnr[method]):.2f} dB", lpips, f"{self.score[method] - self.score['model']:+.2f}"))
+            row = {"method": method, "hole PSNR (dB)": float(np.mean(self.psnr[method]))}
+            row |= {"LPIPS": float(np.mean(self.lpips[method]))} if self.lpips else {}
+            rows.append({**row, "ahead of the model (dB)": self.score[method] - self.score["model"]})
         return rows
 
 

@@ -2,8 +2,8 @@
 
     python -m bench.restoration [FOLDER]
 
-FOLDER holds pictures (data/native; those with a NAME_mask are damaged themselves and are passed over). What is done stays done in the
-cache: begun again, it goes on. Prints the table, writes results/bench/restoration.json.
+FOLDER holds pictures (data/native); those that are damaged themselves are passed over. What is done stays done in the cache:
+begun again, it goes on. Prints the table, writes results/bench/restoration.json.
 """
 
 import inspect
@@ -49,9 +49,9 @@ def case(path: Path, family: str, method: str, number: int) -> dict:
     filled[hole] = (values.clip(0, 1) * 255).round().astype(np.uint8)
     filled, truth = (part.repeat(3, 2) if part.shape[2] == 1 else part for part in (filled, picture))
     lightness, chroma = native.texture(filled, hole)
-    value = {"psnr": native.hole_psnr(filled, truth, hole), "lpips": native.crop_lpips(filled, truth, hole), "lightness": lightness,
-             "chroma": chroma, "seconds": seconds, "hole": float(hole.mean()), "most_chroma": int(np.ptp(filled[hole], axis=1).max()),
-             "most_chroma_known": int(np.ptp(truth[~hole], axis=1).max())}
+    value = {"psnr": native.hole_psnr(filled, truth, hole), "lpips": native.crop_lpips(filled, truth, hole),
+             "lightness": lightness, "chroma": chroma, "seconds": seconds, "hole": float(hole.mean()),
+             "most_chroma": int(np.ptp(filled[hole], axis=1).max()), "most_chroma_known": int(np.ptp(truth[~hole], axis=1).max())}
     value = {name: None if isinstance(number, float) and np.isnan(number) else round(number, 4) for name, number in value.items()}
     records.write_cache(kept, value)
     return value
@@ -62,7 +62,8 @@ def run(folder: Path, methods: list[str]) -> dict:
     found = pictures(folder)
     if not found:
         raise SystemExit(f"{folder}: holds no undamaged pictures; expected paintings at native size (see docs/data.md).")
-    order = [(family, method, path, number) for method in methods for number, path in enumerate(found) for family in native.FAMILIES]
+    order = [(family, method, path, number) for method in methods for number, path in enumerate(found)
+             for family in native.FAMILIES]
     tasks = (delayed(case)(path, family, method, number) for family, method, path, number in order)
     values = tqdm(Parallel(os.cpu_count(), return_as="generator")(tasks), total=len(order), unit="fill")
     out: dict = {family: {method: {} for method in methods} for family in native.FAMILIES}

@@ -119,8 +119,8 @@ def _restore_options(commands) -> None:
 
 For each painting OUT gets NAME_restored (bit for bit the original outside the mask), NAME_fill (the fill alone, a transparent
 layer), NAME_tratteggio (the fill in fine strokes that a near look tells from the original), NAME_uncertainty.png (the error to
-expect, from dark to yellow, over the picture in grey), NAME_restoration.json (what was done, with what) and NAME_report.html, a page
-that shows it all.
+expect, from dark to yellow, over the picture in grey), NAME_restoration.json (what was done, with what) and NAME_report.html,
+a page that shows it all.
 
 A mask may be black and white, labels on black, a layer painted on a transparent ground, a copy of the painting with the holes
 erased, or a copy with the holes painted over in red or another strong colour; it may have another size than the painting

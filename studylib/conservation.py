@@ -1,7 +1,7 @@
 """One painting, from its photograph and a mask to what a conservator can judge: recognisable, reversible, confined to the loss.
 
 Beside the restored picture come the fill alone, as a layer; a tratteggio, which shows from nearby what is not original (Brandi
-1963; the Istituto Centrale del Restauro's fine upright lines); a map of the error to expect; a page to show; and an account in JSON.
+1963; the Istituto Centrale del Restauro's fine upright lines); a map of the error to expect; a page; and an account in JSON.
 """
 
 import json
@@ -83,9 +83,9 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
         "method": chosen.method, "why": chosen.why, "trial": {"psnr": chosen.psnr, "lpips": chosen.lpips, "score": chosen.score},
         "weights_sha256": _digests(chosen.method, weights), "variants": len(fills),
         "beyond_evidence": parts, "abstraction": bool(abstract and parts), "tratteggio": {"width": width, "angle": angle},
-        "uncertainty": {"what": "the expected absolute error in 8-bit levels; yellow is the greatest", "mean": round(float(error.mean()), 2),
-                        "yellow_is": uncertainty.scale(error), "band_80": round(float(band.mean()), 2),
-                        "calibrated_by": round(factor, 3)},
+        "uncertainty": {"what": "the expected absolute error in 8-bit levels; yellow is the greatest",
+                        "mean": round(float(error.mean()), 2), "yellow_is": uncertainty.scale(error),
+                        "band_80": round(float(band.mean()), 2), "calibrated_by": round(factor, 3)},
         "outside_the_mask": checked, "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **records.environment(device), "files": files}
     page = out / f"{painting.stem}_report.html"

@@ -1,8 +1,7 @@
 """The holes of one picture of any size and depth, filled by the study's model or another method.
 
 The model works as a restorer does: first what goes on, then how it is painted. The network says at several scales which colours
-continue into the hole, each scale where the hole is as deep as what the network knows; patches of the picture's own known parts say
-how that is painted.
+continue into the hole; patches of the picture's own known parts say how that is painted.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ def fill(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", weight
             progress: Callable[[float], None] | None = None) -> np.ndarray:
     """Fill the holes of one picture of any size and depth.
 
-    "model" asks the network at several scales what goes on in the hole (`_guide`) and paints that with patches of the picture's own
-    known parts (`patches`); of a picture as small as those that the network learned from, it is the "network" alone, in overlapping
-    tiles around the holes. A picture of four channels is filled as three and one, one of a single tone as one (`tones`).
+    "model" asks the network at several scales what goes on in the hole and paints that with patches of the picture's own known
+    parts (`patches`); of a picture as small as those that the network learned from it is the "network" alone, in overlapping tiles
+    around the holes. A picture of four channels is filled as three and one, one of a single tone as one (`tones`).
 
     Args:
         colours: (H, W, C) uint8 or uint16, without alpha; never looked at inside the holes.
         hole: (H, W) bool.
         method: one of `METHODS`.
-        variants: 1; for "model" and "network" up to 8: the first is the fill to take, the others are fills of the picture mirrored
-            and turned, to compare.
+        variants: 1; for "model" and "network" up to 8: the first is the fill to take, the others, of the picture mirrored and
+            turned, are there to compare.
         tile: side of what is filled at once, pixels; less takes less memory.
         known: (H, W) bool, where the picture holds paint; None: outside the hole. Transparent parts hold none.
         progress: called with the part that is done, 0 to 1.
@@ -100,7 +99,8 @@ def _model(colours: np.ndarray, group: list[int], hole: np.ndarray, weights: Pat
     guides = _guide(colours, group, hole, paint, views, tile, lambda part: progress(0.4 * part))
     painted = _in_windows(colours, group, hole, guides.mean(0), patches.paint, lambda part: progress(0.4 + 0.5 * part))
     # Along the border the network knows best what goes on, to the pixel.
-    narrow = _filled(colours, group, hole, _painter("network", weights, device), 1, tile, lambda part: progress(0.9 + 0.1 * part))[0]
+    paint = _painter("network", weights, device)
+    narrow = _filled(colours, group, hole, paint, 1, tile, lambda part: progress(0.9 + 0.1 * part))[0]
     depth = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)[hole]
     inside = ((depth - _BORDER) / _BORDER).clip(0, 1)[:, None]
     return np.concatenate([(narrow + inside * (painted - narrow))[None], guides[:variants - 1]])
@@ -108,7 +108,7 @@ def _model(colours: np.ndarray, group: list[int], hole: np.ndarray, weights: Pat
 
 def _guide(colours: np.ndarray, group: list[int], hole: np.ndarray, paint: Callable, views: int, tile: int,
            progress: Callable[[float], None]) -> np.ndarray:
-    """(views, holes, 3): the network's fills at the picture's scales, each the more where the hole is as deep as it reaches there."""
+    """(views, holes, 3): the network's fills at the picture's scales, each weighted most where it reaches into the hole best."""
     levels = max(0, int(np.log2(min(hole.shape) / _LEAST)))
     # 0 where the finest scale reaches, 1 where the next does, ...
     depth = np.log2(np.maximum(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)[hole], 1) / _REACH)
@@ -188,7 +188,8 @@ def _in_windows(colours: np.ndarray, group: list[int], hole: np.ndarray, guide: 
                 drawn[ys, xs] = np.where(unknown[ys, xs, None], guide[index][:, :len(channels)], picture[ys, xs])
             painted = paint(picture, unknown, drawn, source=source)
             new = np.zeros_like(unknown)
-            new[core[0].start - rows.start:core[0].stop - rows.start, core[1].start - columns.start:core[1].stop - columns.start] = True
+            new[tuple(slice(part.start - seen.start, part.stop - seen.start)
+                      for part, seen in zip(core, (rows, columns), strict=True))] = True
             new = (new & unknown)[ys, xs]
             out[index[new]] = painted[ys[new], xs[new]]
             left[core] = False

@@ -90,7 +90,7 @@ def _cracks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     y, x = (grid + shift for grid, shift in zip(np.mgrid[:height, :width], bend, strict=True))
     rows, columns = np.mgrid[-2:height / cell + 2, -2:width / cell + 2]
     seeds = (np.stack([rows.ravel(), columns.ravel()], 1) + rng.uniform(0, 1, (rows.size, 2))) * cell
-    away, nearest = cKDTree(seeds).query(np.stack([y.ravel(), x.ravel()], 1), k=2)
+    _, nearest = cKDTree(seeds).query(np.stack([y.ravel(), x.ravel()], 1), k=2)
     labels = nearest[:, 0].reshape(height, width)
     lines = np.zeros((height, width), bool)
     lines[:, 1:] |= labels[:, 1:] != labels[:, :-1]
@@ -101,8 +101,7 @@ def _cracks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def crops(hole: np.ndarray, most: int = 12) -> list[tuple[slice, slice]]:
-    """Squares of 256 pixels (smaller where the picture is) around the holes, those with the most hole first; they may touch, not
-    overlap by more than a half."""
+    """Squares of 256 pixels (smaller where the picture is) around the holes, those with the most hole first."""
     from studylib import damage
 
     return damage.close_ups(hole, most, _CROP)
@@ -152,15 +151,16 @@ def texture(restored: np.ndarray, hole: np.ndarray, sigma: float = 2.5, ring: in
 
 
 def gains(found: dict, method: str = "model") -> list[dict]:
-    """For each family, and for all together, what `method` gains over the best classical method (by mean hole PSNR, and by mean LPIPS)
-    and over the patch method.
+    """For each family, and for all together, what `method` gains over the best classical method and over the patch method.
+
+    The best is that of the best mean, for each of the two measures by itself.
 
     Args:
         found: {family: {method: {picture: {"psnr", "lpips", "lightness", "chroma"}}}}.
 
     Returns:
-        A dictionary a family: "family", "pictures", and for each rival "best" and "patchmatch" its name and gains as (mean, low, high):
-        in dB, and as a share of the rival's LPIPS (negative: lower); also the method's means.
+        A dictionary a family: "family", "pictures", the method's means, and "psnr_RIVAL" and "lpips_RIVAL" for the rivals "classical",
+        "patchmatch" and "network": a name and its mean, low and high, in dB and as a share of the rival's LPIPS (negative: lower).
     """
     from studylib import intervals
 
@@ -201,7 +201,8 @@ def table(found: dict, method: str = "model") -> str:
                          for measure in ("psnr", "lpips", "lightness", "chroma")]
                 lines.append(f"| {family} | {name} | {means[0]:.2f} | {means[1]:.4f} | {means[2]:.2f} | {means[3]:.2f} |")
         return "\n".join(lines)
-    lines = ["| losses | against the best classical: PSNR, dB | LPIPS | against PatchMatch: PSNR, dB | LPIPS | fine lightness, chroma |",
+    lines = ["| losses | against the best classical: PSNR, dB | LPIPS | against PatchMatch: PSNR, dB | LPIPS "
+             "| fine lightness, chroma |",
              "|---|---|---|---|---|---|"]
     for row in gains(found, method):
         cells = []
@@ -211,5 +212,6 @@ def table(found: dict, method: str = "model") -> str:
                 by = f" ({name})" if rival == "classical" else ""
                 cells.append(f"{mean:+.2f} [{low:+.2f}, {high:+.2f}]{by}" if measure == "psnr"
                              else f"{100 * mean:+.0f} % [{100 * low:+.0f}, {100 * high:+.0f}]{by}")
-        lines.append(f"| {row['family']} ({row['pictures']}) | {' | '.join(cells)} | {row['lightness']:.2f}, {row['chroma']:.2f} |")
+        lines.append(f"| {row['family']} ({row['pictures']}) | {' | '.join(cells)} | {row['lightness']:.2f}, "
+                     f"{row['chroma']:.2f} |")
     return "\n".join(lines)

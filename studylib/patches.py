@@ -1,9 +1,9 @@
 """Texture from the painting itself: what a network says coarsely is painted with patches of the picture's own known parts.
 
-A network's likeliest fill is smooth. From coarse to fine, each place of the hole is given the place of the known picture that looks
-alike at the scale before (image analogies; Hertzmann et al. 2001), found by PatchMatch (Barnes et al. 2009) over principal
-components of patches, and the patches are averaged where they overlap (Wexler et al. 2007). Colours stay the guide's: only what is
-finer than `_COLOUR` is taken from the patches, and it is given the strength that the surroundings' texture has.
+A network's likeliest fill is smooth. From coarse to fine, each place of the hole is given the place of the known picture that
+looks alike at the scale before (image analogies; Hertzmann et al. 2001), found by PatchMatch (Barnes et al. 2009) over principal
+components of patches, and the patches are averaged where they overlap (Wexler et al. 2007). Colours stay the guide's: only what
+is finer than `_COLOUR` is taken from the patches, and given the strength that the surroundings' texture has.
 """
 
 import cv2
@@ -19,7 +19,8 @@ _STRENGTH = 0.85  # of the fill's texture relative to its surroundings: what is 
 _LEAST = 400  # places to copy from that are enough
 
 
-def paint(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, *, source: np.ndarray | None = None, seed: int = 0) -> np.ndarray:
+def paint(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, *, source: np.ndarray | None = None,
+          seed: int = 0) -> np.ndarray:
     """Fill a hole with texture of the picture's known parts under the guide's colours.
 
     Args:
@@ -43,7 +44,7 @@ def paint(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, *, source: n
 def _search(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, source: np.ndarray,
             rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
     """The patches' average at full size, and the strength of texture that is expected at each place."""
-    estimate = field = voted = texture = None
+    estimate = field = before = voted = texture = None
     for level in reversed(range(_LEVELS + 1)):
         scale = _Scale(picture, hole, guide, source, level, rng)
         if scale.places.size < _LEAST:
@@ -205,7 +206,7 @@ class _Scale:
 
 def _principal(picture: np.ndarray, places: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
     """Filters, (components, C, side, side), that give the principal components of the picture's patches."""
-    height, width, channels = picture.shape
+    width, channels = picture.shape[1:]
     rows, columns = np.divmod(rng.permutation(places)[:8000], width)
     line = np.arange(_SIDE) - _SIDE // 2
     window = np.exp(-(line[:, None] ** 2 + line**2) / (4 * (_SIDE / 3) ** 2))

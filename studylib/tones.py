@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_APART = 3 / 255  # root mean square distance of a picture's colours from its tones, in parts of the range; JPEG's noise is below 2 / 255
-_FAR = 16 / 255  # that a thousandth of its pixels may be beyond: a small red seal makes a coloured picture
+# How far a picture's colours may lie from its tones, in parts of the range: the root of the mean square, which JPEG's noise keeps
+# below 2 / 255, and what only a thousandth of its pixels may pass: a small red seal makes a coloured picture.
+_APART, _FAR = 3 / 255, 16 / 255
 _STEPS = 256
 
 
 @dataclass
 class Tone:
-    """The colours of a picture of a single tone, by their mean: (steps, 3) in [0, 1]; `plain` where the three are always equal."""
+    """The colours of a picture of a single tone by their mean, (steps, 3) in [0, 1]; `plain`: red, green and blue are equal."""
 
     table: np.ndarray
     plain: bool
@@ -48,7 +49,7 @@ def find(colours: np.ndarray, empty: np.ndarray) -> Tone | None:
     apart = np.sqrt(((known - table[step]) ** 2).sum(1))
     if np.sqrt((apart**2).mean()) > _APART or np.quantile(apart, 0.999) > _FAR:
         return None
-    # Of each step the colour that the picture holds and that is nearest to their mean: an average may be a hue that it does not hold.
+    # Of each step the picture's own colour that is nearest to their mean: the mean itself may be a hue that it does not have.
     order = np.lexsort((apart, step))
     steps, first = np.unique(step[order], return_index=True)
     nearest = np.abs(np.arange(_STEPS)[:, None] - steps).argmin(1)

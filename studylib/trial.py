@@ -1,8 +1,8 @@
 """Which method for this painting? Its own losses are cut out again where it is whole, and every method fills them there.
 
-Windows of the hole, those with the most of it, are shifted to where the paint is whole; what a method makes of them is compared with
-the paint that was there. One decibel of hole PSNR weighs as much as a fifth of LPIPS. The model is taken unless another method is
-ahead by `MARGIN` in the mean and ahead in every placement.
+Windows of the hole, those with the most of it, are shifted to where the paint is whole; what a method makes of them is compared
+with the paint that was there. One decibel of hole PSNR weighs as much as a fifth of LPIPS. The model is taken unless another
+method is ahead by `MARGIN` in the mean and ahead in every placement.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def methods() -> list[str]:
 
 
 def placements(colours: np.ndarray, hole: np.ndarray, known: np.ndarray | None = None) -> list[Placement]:
-    """The windows of the hole with the most of it, each laid where as much of the paint as possible is whole, and near its place."""
+    """The windows of the hole with the most of it, each laid where as much of the paint as possible is whole, near its place."""
     empty = hole if known is None else hole | ~known
     depth = float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3).max())
     side = int(np.clip(4 * depth, *_SIDES))
@@ -142,7 +142,8 @@ def run(colours: np.ndarray, hole: np.ndarray, *, known: np.ndarray | None = Non
     method = max(ahead, key=score.get, default="model")
     rival = max((name for name in score if name != method), key=score.get)
     why = (f"tried on {len(found)} of its own losses laid over whole paint: hole PSNR {np.mean(psnr[method]):.2f} dB"
-           + (f", LPIPS {np.mean(lpips[method]):.3f}" if measure else "") + f"; next comes {rival} with {np.mean(psnr[rival]):.2f} dB"
+           + (f", LPIPS {np.mean(lpips[method]):.3f}" if measure else "")
+           + f"; next comes {rival} with {np.mean(psnr[rival]):.2f} dB"
            + (f", {np.mean(lpips[rival]):.3f}" if measure else ""))
     return Trial(method, why, psnr, lpips, score, kept[method])
 

@@ -14,8 +14,10 @@ import torch.nn.functional as F
 _SIDE, _COMPONENTS = 7, 24  # of a patch, pixels; principal components by which patches are compared
 _LEVELS = 3  # halvings of the coarsest scale
 _FINE = 2.5  # standard deviation of the Gaussian that takes the fine texture away, pixels
-_COLOUR = 3.5  # below this standard deviation, pixels, what is painted is the patches'; above it is the guide's
-_STRENGTH = 0.85  # of the fill's texture relative to its surroundings: what is certain of it lies in the guide
+_COLOUR = 8.0  # what is coarser than this standard deviation, pixels, is the guide's
+_SHARE = 0.85  # of what lies between it and the fine texture, that is the patches'
+_GUIDED = 2.5  # weight of the guide's colours beside a patch's components
+_STRENGTH = 0.9  # of the fill's texture relative to its surroundings: what is certain of it lies in the guide
 _LEAST = 400  # places to copy from that are enough
 
 
@@ -74,8 +76,8 @@ def _compose(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, voted: np
     grey = fine.mean(2, keepdims=True)
     strong = np.sqrt(_blurred(grey**2, 8))
     wanted = _STRENGTH * np.sqrt(np.exp(texture))[..., None]
-    gain = np.clip(wanted / np.maximum(strong.reshape(*hole.shape, 1), 1e-5), 1, 3)
-    return np.where(hole[..., None], colour + middle + fine * gain, picture).astype(np.float32)
+    gain = np.clip(wanted / np.maximum(strong.reshape(*hole.shape, 1), 1e-5), 1, 2)
+    return np.where(hole[..., None], colour + _SHARE * middle + fine * gain, picture).astype(np.float32)
 
 
 class _Scale:
@@ -106,7 +108,7 @@ class _Scale:
         self.number[self.flat] = torch.arange(len(self.flat))
         self.filters = _principal(self.picture, self.places, rng)
         self.texture = _texture(self.picture, self.hole)
-        colours = [_blurred(self.guide, sigma) for sigma in (2, 8)]
+        colours = [_GUIDED * _blurred(self.guide, sigma) for sigma in (2, 8)]
         own = np.log(_blurred(_fine(self.picture) ** 2, 8).reshape(height, width, 1) + 1e-6)
         self.context = torch.from_numpy(np.concatenate(colours, 2).reshape(height * width, -1).astype(np.float32))
         wanted = np.where(self.hole[..., None], self.texture[..., None], own).reshape(-1, 1)

@@ -128,7 +128,7 @@ def run(colours: np.ndarray, hole: np.ndarray, *, known: np.ndarray | None = Non
     for number, (method, place) in enumerate(tried):
         at = found[place]
         fills = filling.fill(at.picture, at.hole, method=method, weights=weights, device=device,
-                             variants=variants if method in ("model", "network") else 1)
+                             variants=variants if method == "model" else 1)
         kept.setdefault(method, []).append((at, fills))
         error = (fills[0] - at.picture[at.hole] / np.float32(np.iinfo(at.picture.dtype).max))[at.new[at.hole]]
         psnr.setdefault(method, []).append(float(-10 * np.log10(max(float((error**2).mean()), 1e-10))))

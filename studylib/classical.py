@@ -12,7 +12,8 @@ def paint(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.ndarra
 
         return inpaint_biharmonic(np.where(unknown[..., None], 0, picture), unknown, channel_axis=-1).clip(0, 1)[None]
     way = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}[method]
-    deep = (picture * 65535).round().astype(np.uint16)
+    # OpenCV looks at what lies in the hole, here and there.
+    deep = (np.where(unknown[..., None], 0.5, picture) * 65535).round().astype(np.uint16)
     channels = [cv2.inpaint(np.ascontiguousarray(deep[..., c]), unknown.astype(np.uint8), 3, way) for c in range(3)]
     return np.stack(channels, 2).astype(np.float32)[None] / 65535
 

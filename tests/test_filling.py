@@ -32,7 +32,8 @@ def large():
 def other_inside(pixels, hole):
     """The picture with something else in its hole."""
     out = pixels.copy()
-    out[hole] = np.random.default_rng(0).integers(0, np.iinfo(pixels.dtype).max, (int(hole.sum()), pixels.shape[2]), endpoint=True)
+    rng = np.random.default_rng(0)
+    out[hole] = rng.integers(0, np.iinfo(pixels.dtype).max, (int(hole.sum()), pixels.shape[2]), endpoint=True)
     return out
 
 
@@ -118,7 +119,8 @@ def test_patches_paint_any_number_of_channels(weights, large, channels):
 @pytest.mark.parametrize("method", ["network", "telea", "ns", "biharmonic"])
 def test_sixteen_bits_of_the_same_picture_are_filled_the_same(weights, scene, method):
     pixels, hole = scene
-    eight, sixteen = (filling.fill(part, hole, method=method, weights=weights) for part in (pixels, pixels.astype(np.uint16) * 257))
+    eight, sixteen = (filling.fill(part, hole, method=method, weights=weights)
+                      for part in (pixels, pixels.astype(np.uint16) * 257))
     assert np.abs(eight - sixteen).max() < 1e-3
 
 
@@ -129,7 +131,7 @@ def test_tiles_are_nearly_the_picture_filled_at_once(scene, weights, method):
     for top in range(10, 180, 24):
         hole[top:top + 7, 5:280] = True
     tiled, whole = (filling.fill(pixels, hole, method=method, weights=weights, tile=tile) for tile in (64, 512))
-    assert 0 < np.abs(tiled - whole).max()
+    assert np.abs(tiled - whole).max() > 0
     assert np.abs(tiled - whole).mean() < 0.01
 
 
@@ -138,7 +140,8 @@ def test_no_tile_is_larger_than_it_is_said_to_be(scene, monkeypatch):
     pixels, hole = np.tile(scene[0], (4, 4, 1)), np.tile(scene[1], (4, 4))
     seen = []
     paint = classical.paint
-    monkeypatch.setattr(classical, "paint", lambda method, picture, *more: seen.append(picture.shape) or paint(method, picture, *more))
+    monkeypatch.setattr(classical, "paint",
+                        lambda method, picture, *more: seen.append(picture.shape) or paint(method, picture, *more))
     filling.fill(pixels, hole, method="telea", tile=64)
     assert len(seen) > 4
     assert max(max(shape[:2]) for shape in seen) <= 64 + 2 * (filling._FADE + filling._MARGIN)
@@ -195,7 +198,7 @@ def test_windows_paint_as_the_whole_does_in_kind(large, weights, monkeypatch):
     sound(values, hole)
     assert np.abs(values - whole).mean() < 0.05  # the texture's standard deviation is 12 / 255 = 0.047
     assert values.std() == pytest.approx(whole.std(), rel=0.2)
-    assert parts == sorted(parts) and 0 <= parts[0] and parts[-1] == pytest.approx(1)
+    assert parts == sorted(parts) and parts[0] >= 0 and parts[-1] == pytest.approx(1)
     assert np.array_equal(values, filling.fill(other_inside(pixels, hole), hole, weights=weights))
 
 
@@ -278,4 +281,4 @@ def test_progress_runs_from_nothing_to_one(weights, scene, method):
     pixels = np.concatenate([scene[0], scene[0][..., :1]], 2)
     filling.fill(pixels, scene[1], method=method, weights=weights, progress=parts.append)
     assert parts == sorted(parts)
-    assert 0 <= parts[0] and parts[-1] == pytest.approx(1)
+    assert parts[0] >= 0 and parts[-1] == pytest.approx(1)

@@ -61,7 +61,7 @@ def test_the_colours_are_the_guide_s():
 
 def test_stripes_go_on():
     """Fine stripes that the guide does not show: the fill's are in step with those above and below."""
-    y, x = np.mgrid[:160, :200]
+    _, x = np.mgrid[:160, :200]
     stripes = 0.5 + 0.15 * np.sin(2 * np.pi * x / 6)
     picture = np.repeat(stripes[..., None], 3, 2).astype(np.float32)
     hole = np.zeros((160, 200), bool)

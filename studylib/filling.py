@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import torch
 
-from studylib import damage, networks, patches, restoration, tones
+from studylib import classical, damage, networks, patches, restoration, tones
 
 METHODS = ("model", "network", "telea", "ns", "biharmonic", "patchmatch")
 
@@ -82,7 +82,7 @@ def fill(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", weight
         if method == "model":
             values = _model(colours, group, empty, weights, device, variants, tile, told)
         elif method == "patchmatch":
-            values = _in_windows(colours, group, empty, None, _patchmatch, told)[None]
+            values = _in_windows(colours, group, empty, None, classical.patchmatch, told)[None]
         else:
             values = _filled(colours, group, empty, _painter(method, weights, device), variants, tile, told)
         parts.append(values if group == [0, 1, 2] else values.mean(2, keepdims=True))
@@ -197,16 +197,6 @@ def _in_windows(colours: np.ndarray, group: list[int], hole: np.ndarray, guide: 
     return out.clip(0, 1) if len(channels) == 3 else out.clip(0, 1).repeat(3, 1)
 
 
-def _patchmatch(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """PatchMatch's own inpainting (Barnes et al. 2009) by the package pypatchmatch, in 8 bits."""
-    from patchmatch import patch_match
-
-    patch_match.set_random_seed(0)
-    shown = (np.broadcast_to(picture, (*hole.shape, 3)) * 255).round().clip(0, 255).astype(np.uint8)
-    filled = patch_match.inpaint(np.ascontiguousarray(shown), hole.astype(np.uint8) * 255, patch_size=7)
-    return filled[..., :picture.shape[2]].astype(np.float32) / 255
-
-
 def _filled(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Callable, variants: int, tile: int,
             progress: Callable[[float], None], deep: bool = True) -> np.ndarray:
     """(variants, holes, 3) in [0, 1] of three channels; deep: the inside of deep holes is filled at half the size first."""
@@ -272,7 +262,7 @@ def _from_half(colours: np.ndarray, group: list[int], hole: np.ndarray, fill: Ca
 def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
     """(picture (H, W, 3) in [0, 1], hole, what of it is still unknown, variants, its place) -> (variants, H, W, 3)."""
     if method not in ("network", "views"):
-        return partial(_classical, method)
+        return partial(classical.paint, method)
     generator, how = restoration.any_size(weights, device)
 
     @torch.no_grad()
@@ -292,15 +282,3 @@ def _painter(method: str, weights: Path | str | None, device: str) -> Callable:
         return torch.cat(out[:variants]).permute(0, 2, 3, 1).cpu().numpy() / 2 + 0.5
 
     return paint
-
-
-def _classical(method: str, picture: np.ndarray, hole: np.ndarray, unknown: np.ndarray, variants: int,
-               at: tuple[int, int]) -> np.ndarray:
-    if method == "biharmonic":
-        from skimage.restoration import inpaint_biharmonic
-
-        return inpaint_biharmonic(np.where(unknown[..., None], 0, picture), unknown, channel_axis=-1).clip(0, 1)[None]
-    way = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}[method]
-    deep = (picture * 65535).round().astype(np.uint16)
-    channels = [cv2.inpaint(np.ascontiguousarray(deep[..., c]), unknown.astype(np.uint8), 3, way) for c in range(3)]
-    return np.stack(channels, 2).astype(np.float32)[None] / 65535

@@ -107,8 +107,7 @@ def check_out(paintings: list[tuple[Path, Path | None]], out: Path, overwrite: b
                 if (written := out / f"{painting.stem}_{kind}{ending}").resolve() in given:
                     raise ScanError(f"{written}: is a painting or a mask, and would be overwritten; expected another folder.")
                 there += [written.name] if written.exists() else []
-        account = out / f"{painting.stem}_restoration.json"
-        there += [account.name] if account.exists() else []
+        there += [name for end in ("report.html", "restoration.json") if (out / (name := f"{painting.stem}_{end}")).exists()]
     if overwrite:
         return
     if own := [painting for painting, _ in paintings if painting.resolve().parent == out.resolve()]:

@@ -36,7 +36,7 @@ def paint(picture: np.ndarray, hole: np.ndarray, guide: np.ndarray, *, source: n
         (H, W, C) float32; the guide itself where there is next to nothing to copy from.
     """
     source = ~hole if source is None else source & ~hole
-    found = _search(picture, hole, guide, source, np.random.default_rng(seed))
+    found = _search(picture, hole, guide, source, np.random.default_rng(seed)) if hole.any() else None
     if found is None:
         return guide
     voted, texture = found

@@ -68,6 +68,7 @@ def load(weights: Path | str, device: str = "cpu") -> tuple[nn.Module, str]:
 
 
 def any_size(weights: Path | str | None, device: str) -> tuple[nn.Module, str]:
+    """As `load`, the study's own where weights is None; ValueError where they fill pictures of one size only."""
     generator, fill = load(weights or WEIGHTS, device)
     if not isinstance(generator, networks.UNet):
         raise ValueError(f"{weights}: holds a context encoder, which fills pictures of one size only; expected a `unet`.")

@@ -46,7 +46,9 @@ def find(colours: np.ndarray, empty: np.ndarray) -> Tone | None:
     step = (mean * (_STEPS - 1)).round().astype(np.int64)
     count = np.bincount(step, minlength=_STEPS)
     table = np.stack([np.bincount(step, channel, _STEPS) for channel in known.T], 1) / np.maximum(count, 1)[:, None]
-    apart = np.sqrt(((known - table[step]) ** 2).sum(1))
+    if (count[step] == 1).mean() > 0.5:  # too few pixels to tell
+        return None
+    apart = np.sqrt(((known - table[step]) ** 2).sum(1)) * (count / np.maximum(count - 1, 1))[step]  # from the others' mean
     if np.sqrt((apart**2).mean()) > _APART or np.quantile(apart, 0.999) > _FAR:
         return None
     # Of each step the picture's own colour that is nearest to their mean: the mean itself may be a hue that it does not have.

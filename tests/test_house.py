@@ -28,7 +28,7 @@ MODULES = {path.stem: path for path in sorted((ROOT / "studylib").glob("*.py")) 
 
 # An import goes to the same floor or below; from the ground it goes nowhere.
 FLOORS = ("records masks networks optimisers vgg baselines brush parameters pictures intervals kernels scan_values scan_metadata "
-          "palette patches tones",
+          "palette patches tones classical",
           "sources atelier scan_kinds scan_tiff scan_decoders scan_encoders scans strokes",
           "losses metrics data restoration damage filling trial native copies flat_masks mask_readings mask_files inputs",
           "training figures claims conservation uncertainty report batch")

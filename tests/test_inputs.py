@@ -142,7 +142,7 @@ def test_results_and_the_paintings_own_folder_are_not_written_over_unasked(tmp_p
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
     status, said = command(monkeypatch, capsys, *call, tmp_path / "out")
     assert status == 2
-    assert "out: holds results of an earlier run (one_restored.png and 3 more); expected another folder, or --overwrite." in said[0]
+    assert "out: holds results of an earlier run (one_restored.png and 5 more); expected another folder, or --overwrite." in said[0]
     assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
     assert command(monkeypatch, capsys, *call, tmp_path / "out", "--overwrite") == (0, [])
     assert command(monkeypatch, capsys, *call, tmp_path / "scans", "--overwrite") == (0, [])

@@ -184,21 +184,34 @@ def _flat(pixels: np.ndarray, near: int = 0) -> np.ndarray:
     return cv2.dilate(corner, kernel, anchor=(0, 0)) > 0
 
 
-def _codes(pixels: np.ndarray, depth: int) -> np.ndarray:
-    """One number for each colour, (H, W) uint64; black is 0."""
-    codes = np.zeros(pixels.shape[:2], np.uint64)
+def _counts(pixels: np.ndarray, depth: int, where: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The codes of a picture's colours, (H, W), of which black is 0; the different ones, ascending; how often each is there."""
+    codes = np.zeros(pixels.shape[:2], np.int64 if depth > 255 else np.int32)
     for channel in range(pixels.shape[2]):
-        codes = codes * np.uint64(depth + 1) + pixels[..., channel]
-    return codes
+        codes = codes * (depth + 1) + pixels[..., channel]
+    seen = codes.ravel() if where is None else codes[where]
+    if depth > 255 and pixels.shape[2] > 1:
+        return codes, *np.unique(seen, return_counts=True)
+    counts = np.bincount(seen)
+    return codes, np.flatnonzero(counts), counts[counts > 0]
+
+
+def sample(pixels: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Some 100,000 of a picture's pixels, (N, C), where (H, W) `where` holds."""
+    places = np.flatnonzero(where)
+    if len(places) > 100_000:
+        places = np.random.default_rng(0).choice(places, 100_000)
+    return pixels.reshape(-1, pixels.shape[2])[places]
 
 
 def _labels(pixels: np.ndarray, inside: np.ndarray, depth: int) -> Readings:
     """Few exact colours: all that is not the ground is the hole. The ground is black where there is black."""
-    codes = _codes(pixels, depth)
-    colours, first, counts = np.unique(codes[inside], return_index=True, return_counts=True)
-    solid = np.unique(codes[inside & _flat(pixels)])
+    codes, colours, counts = _counts(pixels, depth, inside)
+    flat = _flat(pixels)
+    _, solid, _ = _counts(pixels, depth, inside & flat)
     white, most = (depth + 1) ** pixels.shape[2] - 1, int(colours[counts.argmax()])
-    total, samples = counts.sum(), pixels[inside][first]
+    total = counts.sum()
+    samples = np.stack([colours // (depth + 1) ** place % (depth + 1) for place in reversed(range(pixels.shape[2]))], axis=1)
 
     def every_but(ground: int, holes: str | None) -> Reading:
         number = max(1, int((solid != ground).sum()))
@@ -222,7 +235,7 @@ def _labels(pixels: np.ndarray, inside: np.ndarray, depth: int) -> Readings:
                         None if ways[0].holes is None else {"white": "black", "black": "white"}[ways[0].holes])
         ground_colour = samples[counts.argmax()].astype(np.int64)
         strong = len(colours) > 1 and np.sort(np.abs(samples.astype(np.int64) - ground_colour).max(1))[1] > depth / 4
-        if counts.max() >= (1 - SURE) * total and strong and len(colours) <= 16 and _flat(pixels)[inside].mean() > 0.9:
+        if counts.max() >= (1 - SURE) * total and strong and len(colours) <= 16 and flat[inside].mean() > 0.9:
             return Readings([*ways, other], certain=False)
         ways.append(other)
     return Readings(sorted(ways, key=lambda way: way.part), asked=True, certain=False)
@@ -234,7 +247,8 @@ def _name(colour: np.ndarray) -> str:
 
 def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Readings | None:
     """Labels in colours, exact or with soft edges and noise."""
-    if not lossy and len(np.unique(_codes(pixels, depth)[inside])) <= 32 and _flat(pixels)[inside].mean() > 0.6:
+    few = not lossy and len(np.unique(sample(pixels, inside), axis=0)) <= 32
+    if few and len(_counts(pixels, depth, inside)[1]) <= 32 and _flat(pixels)[inside].mean() > 0.6:
         return _labels(pixels, inside, depth)
     small = pixels if depth == 255 else np.round(pixels / 257).astype(np.uint8)
     grounds = _grounds(small, inside)
@@ -261,7 +275,7 @@ def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -
 
 def _grounds(pixels: np.ndarray, inside: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """Colours that cover at least a fiftieth of the picture each, with their parts, the largest first."""
-    left, found = pixels[inside], []
+    left, found = sample(pixels, inside), []
     total = max(1, len(left))
     while len(left) > 0.02 * total:
         bins = (left // 32).astype(np.int32) @ np.int32([64, 8, 1])

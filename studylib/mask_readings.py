@@ -102,8 +102,7 @@ def _layer(mask: Scan, picture: Scan, path: Path, alpha: np.ndarray, own: np.nda
 
 def _of_many(colours: np.ndarray, where: np.ndarray) -> bool:
     """Whether a part of a picture holds more colours than labels do."""
-    seen = colours[where]
-    return len(np.unique(seen.reshape(len(seen), -1), axis=0)) > 32
+    return len(np.unique(flat_masks.sample(colours, where), axis=0)) > 32
 
 
 def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Readings:
@@ -170,5 +169,8 @@ def _indices(mask: Scan, path: Path) -> np.ndarray:
             classes = np.array(ImageOps.exif_transpose(image))
     except Exception:  # `scans` has read it, so it is of another kind
         return pixels
-    colours = len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0))
-    return classes[..., None] if classes.shape == pixels.shape[:2] and len(np.unique(classes)) > colours else pixels
+    if classes.shape != pixels.shape[:2]:
+        return pixels
+    numbers, first = np.unique(classes, return_index=True)
+    colours = np.unique(pixels.reshape(-1, pixels.shape[2])[first], axis=0)
+    return classes[..., None] if len(numbers) > len(colours) else pixels

@@ -189,7 +189,7 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
     scan = scans.read(painting)
     found = mask_files.read_beside(painting, mask, scan, out, holes, yes)
     hole, said = found.hole, found.sentence
-    say(said)
+    say(f"{said}; {found.preview} shows it, for that is not certain" if found.preview else said)
     hole = damage.grow(hole, grown)
     if hole.all():
         raise ScanError(f"{mask}: widened by {grown} pixels it covers the whole picture; there is nothing to restore from.")

@@ -112,6 +112,9 @@ def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Reading
         raise ScanError(f"{path}: is a copy of the painting that differs from it in {100 * found.unexplained:.1f} % of the "
                         "picture by more than flat paint; expected losses painted over in one strong colour, or a mask.")
     empty = not (found.share > 0.35).any()
+    if empty and not flat and found.more.any():
+        maybe = Reading(found.more.astype(np.float32), "a copy of the painting with thin or faint marks, which may be paint")
+        return Readings([maybe], asked=True, certain=False)
     if empty and not flat:
         raise ScanError(f"{path}: is a copy of the painting with nothing painted on it; expected a mask, or the losses painted "
                         "over in red or another strong colour.")
@@ -128,7 +131,8 @@ def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Reading
     if found.more.sum() > max(4, 0.02 * (found.share > SOFT).sum()):
         more = Reading(np.maximum(found.share, found.more), "with all that may be of that paint, too")
         return Readings([paint, more], asked=True, certain=False)
-    if not seen.exact and len(set(names)) > 1:  # where the copy has other colours, so may have what is not painted
+    # Where the copy is not exact, a second colour, or a thin veil of black or white, may be the copy's own.
+    if not seen.exact and (len(set(names)) > 1 or (found.solid < 0.5 and not plain)):
         return Readings([paint], asked=True, certain=False)
     return Readings([paint], certain=plain)
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from studylib.scans import Scan
 
 _SAMPLE = 100_000  # pixels that a fit sees
+_REPEATED = 0.25  # of a painting's textured pixels the part, beyond chance, that a copy has kept at least
 _PRIMARIES = np.float32([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 0, 255), (0, 255, 255), (255, 255, 0), (0, 0, 0),
                          (255, 255, 255)])
 
@@ -230,8 +231,10 @@ def _repeats(copy: np.ndarray, base: np.ndarray, inside: np.ndarray) -> bool:
     size = np.abs(other)
     textured = inside & (size > max(1.5, float(np.median(size[inside]))))
     if textured.sum() > max(16, 0.15 * inside.sum()):
-        # Of a mask whose holes follow the losses only the edges agree; of a copy all that was not painted over does.
-        return bool(np.percentile((fine * np.sign(other) / np.maximum(size, 1e-3))[textured], 65) > 0.3)
+        # Of a mask whose holes follow the losses the edges agree in sign, and of its noise a half; of a copy all that was not
+        # painted over agrees, in size too.
+        ratio = fine[textured] / other[textured]
+        return bool(np.mean((ratio > 0.25) & (ratio < 2.5)) - np.mean((ratio < -0.25) & (ratio > -2.5)) > _REPEATED)
     same = np.abs(copy[inside].astype(np.int16) - base[inside]).max(1) <= 12
     if same.mean() < 0.5 or min(np.std(theirs[inside]), np.std(ours[inside])) < 0.5:
         return False

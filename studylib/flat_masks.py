@@ -108,10 +108,11 @@ def _of_one_value(value: np.ndarray, inside: np.ndarray, only: int, depth: int) 
 def _of_two_values(value: np.ndarray, inside: np.ndarray, low: int, high: int, depth: int) -> Readings:
     """Black and white, 0 and 1, or any other two."""
     light, dark = ((value == number) & inside for number in (high, low))
-    names = ("white", "black") if (low, high) in ((0, depth), (0, 1)) else (f"the value {high}", f"the value {low}")
+    plain = (low <= SOFT * depth and high >= (1 - SOFT) * depth) or (low, high) == (0, 1)
+    names = ("white", "black") if plain else (f"the value {high}", f"the value {low}")
     ways = [Reading(light.astype(np.float32), f"{names[0]} is the hole", "white"),
             Reading(dark.astype(np.float32), f"{names[1]} is the hole", "black")]
-    return _smaller(ways, inside, ground=low == 0, plain=low == 0 and high in (1, depth))
+    return _smaller(ways, inside, ground=low == 0, plain=plain)
 
 
 def _smaller(ways: list[Reading], inside: np.ndarray, ground: bool, plain: bool) -> Readings:
@@ -165,7 +166,7 @@ def _faint(value: np.ndarray, share: np.ndarray, inside: np.ndarray) -> np.ndarr
     clear = share > SOFT
     far = cv2.distanceTransform((~clear).astype(np.uint8), cv2.DIST_L2, 3) > 16
     far &= (value > 0) & inside
-    return (value > 0) & inside if far.sum() > max(4, 2e-4 * inside.sum()) else None
+    return (value > 0) & inside if 2e-4 * inside.sum() + 4 < far.sum() < inside.sum() / 2 else None  # more is a noisy ground
 
 
 def _blocks(value: np.ndarray, where: np.ndarray) -> float:

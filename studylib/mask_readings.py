@@ -33,7 +33,7 @@ def understood(mask: Scan, picture: Scan, path: Path) -> Readings:
         inside = alpha > 0
     lossy = _is_lossy(path)
     pixels = _indices(mask, path)
-    flat = flat_masks.read(pixels, inside, lossy) if mask.mode != "CMYK" else None
+    flat = flat_masks.read(pixels if mask.mode != "CMYK" else copies.srgb(mask, managed=False), inside, lossy)
     seen = copies.compare(mask, picture, inside & (own > 0), lossy)
     if not seen.is_copy:
         if flat:
@@ -52,7 +52,7 @@ def _alpha(scan: Scan) -> np.ndarray:
 
 def _differs(alpha: np.ndarray, own: np.ndarray) -> bool:
     """Whether an alpha channel says something: it is not the painting's own, nor even."""
-    if np.ptp(alpha) <= SOFT:
+    if np.ptp(alpha) < 0.02:
         return False
     apart = np.abs(alpha - own) > SOFT
     rim = cv2.morphologyEx((own > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
@@ -62,14 +62,14 @@ def _differs(alpha: np.ndarray, own: np.ndarray) -> bool:
 def _layer(mask: Scan, picture: Scan, path: Path, alpha: np.ndarray, own: np.ndarray) -> Readings:
     """A layer: painted on a transparent ground, or a copy with the holes erased."""
     there = own > SOFT
-    opaque = (alpha >= alpha.max() - SOFT) & there
+    opaque = (alpha >= (1 - SOFT) * alpha.max()) & there
     colours = mask.pixels[..., :-1]
-    painted = Reading(np.where(alpha > SOFT, alpha / alpha.max(), 0), "the painted part is the hole", "white")
+    painted = Reading(alpha / alpha.max(), "the painted part is the hole", "white")
     erased = Reading(np.where(there, (own - alpha).clip(0, 1) / max(1e-3, float((own - alpha).max())), 0),
                      "the transparent part is the hole", "black")
     flat = flat_masks.read(colours, opaque, _is_lossy(path)) if opaque.any() else None
     seen = copies.compare(mask, picture, opaque, _is_lossy(path))
-    value = colours[alpha > alpha.max() - SOFT].mean(1) / mask.depth
+    value = colours[alpha >= (1 - SOFT) * alpha.max()].mean(1) / mask.depth
     dark, light = float(np.mean(value < SOFT)), float(np.mean(value > 1 - SOFT))
     if flat and min(dark, light) > 0.01 and dark + light > 0.9:
         grey = colours.mean(2) / mask.depth

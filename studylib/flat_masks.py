@@ -74,7 +74,7 @@ def _grey(value: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Rea
     if few and _blocks(value, middle) > 0.6:
         return _labels(value[..., None], inside, depth)
     share = value.astype(np.float32) / depth
-    if not _is_solid(share, inside):
+    if not is_solid(share[inside]):
         return None
     if high <= SOFT * depth and not lossy:  # small numbers, one here and one there: thin lines of classes, or dark noise
         return _labels(value[..., None], inside, depth) if len(values) <= 9 and low == 0 else None
@@ -83,9 +83,8 @@ def _grey(value: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Rea
     return _soft(value, share, inside, lossy)
 
 
-def _is_solid(share: np.ndarray, inside: np.ndarray) -> bool:
-    """Whether most of a grey picture, (H, W) float32 in 0 to 1, is of one or two values but for a JPEG's noise."""
-    values = share[inside]
+def is_solid(values: np.ndarray) -> bool:
+    """Whether most of a picture's tones, (N,) in 0 to 1, are one or two values but for a JPEG's noise."""
     bins = np.bincount((values * 255).round().astype(np.int32), minlength=256)
     solid = 0.0
     for part in (slice(0, 128), slice(128, 256)):

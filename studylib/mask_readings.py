@@ -36,6 +36,8 @@ def understood(mask: Scan, picture: Scan, path: Path) -> Readings:
     flat = flat_masks.read(pixels if mask.mode != "CMYK" else copies.srgb(mask, managed=False), inside, lossy)
     seen = copies.compare(mask, picture, inside & (own > 0), lossy)
     if not seen.is_copy:
+        if flat and _is_drawing(seen, copies.fitted(copies.srgb(picture, managed=False), shape)):
+            flat.asked, flat.certain = True, False
         if flat:
             return flat
         raise ScanError(f"{path}: is neither black and white nor labels, nor partly transparent, nor a copy of the painting that "
@@ -135,6 +137,14 @@ def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Reading
     if not seen.exact and (len(set(names)) > 1 or (found.solid < 0.5 and not plain)):
         return Readings([paint], asked=True, certain=False)
     return Readings([paint], certain=plain)
+
+
+def _is_drawing(seen: copies.Comparison, painting: np.ndarray) -> bool:
+    """Whether the painting itself, (H, W, 3) uint8, is in two flat tones, and the mask much like it."""
+    ours, theirs = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[seen.inside] for picture in (seen.copy, painting))
+    if not len(ours) or min(ours.std(), theirs.std()) == 0 or not flat_masks.is_solid(theirs / np.float32(255)):
+        return False
+    return bool(abs(np.corrcoef(ours, theirs)[0, 1]) > 0.5)
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:

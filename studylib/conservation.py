@@ -44,7 +44,8 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
     scan = scans.read(painting)
     width = strokes.stroke_pixels(stroke, scan.dpi, scan.pixels.shape)
     found = mask_files.read_beside(painting, mask, scan, out, holes, yes)
-    for said in (found.sentence, *(f"{painting}: {note}." for note in scan.notes)):
+    shown = f"; {found.preview} shows it, for that is not certain" if found.preview else ""
+    for said in (found.sentence + shown, *(f"{painting}: {note}." for note in scan.notes)):
         say(said)
     hole = damage.grow(found.hole, grown)
     if hole.all():

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from studylib.scans import Scan
 
 _SAMPLE = 100_000  # pixels that a fit sees
+_REPEATED = 0.25  # of a painting's textured pixels the part, beyond chance, that a copy has kept at least
 _PRIMARIES = np.float32([(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 0, 255), (0, 255, 255), (255, 255, 0), (0, 0, 0),
                          (255, 255, 255)])
 
@@ -46,13 +47,14 @@ class Paint:
     Attributes:
         share: (H, W) float32, how much of each pixel is paint, 0 to 1.
         colours: the paints, RGB; more: what may be paint too, for it has its colour and touches it, or leans to it, (H, W) bool.
-        unexplained: part of the picture that differs but is no flat paint.
+        unexplained: part of the picture that differs but is no flat paint. solid: part of the paint that has its full colour.
     """
 
     share: np.ndarray
     colours: list[tuple[int, int, int]]
     more: np.ndarray
     unexplained: float
+    solid: float
 
 
 def srgb(scan: Scan, managed: bool = True) -> np.ndarray:
@@ -111,12 +113,12 @@ def painted(seen: Comparison) -> Paint:
     # Where the copy is not exact, edges may be a pixel off: there it must leave the range of the painting's neighbourhood.
     reach, least = (0, 2) if seen.exact else (1 + seen.scaled + 2 * seen.lossy, 24)
     apart = _beyond(seen.copy, seen.base, reach)
-    differs = (apart > least) & seen.inside
+    left = (apart > least) & seen.inside
     near = (cv2.absdiff(seen.copy, seen.base).max(2) > least) & seen.inside
     if not seen.exact:
-        differs = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
-    share, more, left, colours = np.zeros(differs.shape, np.float32), np.zeros(differs.shape, bool), differs.copy(), []
-    enough = max(1 if seen.exact else 9, 1e-4 * seen.inside.sum())
+        left = cv2.morphologyEx(left.astype(np.uint8), cv2.MORPH_OPEN, np.ones((2, 2), np.uint8)) > 0
+    share, more = np.zeros(left.shape, np.float32), np.zeros(left.shape, bool)
+    colours, solid, enough = [], 0, max(1 if seen.exact else 9, 1e-4 * seen.inside.sum())
     for _ in range(6):
         if left.sum() < enough or (colour := _colour(seen, left)) is None:
             break
@@ -125,22 +127,37 @@ def painted(seen: Comparison) -> Paint:
             break
         found = _share(seen, colour, near, loose=not seen.exact)
         if not seen.exact:  # what is as wide as an edge is one, away from paint
-            more |= cv2.morphologyEx((found > 0.5).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-            found *= cv2.dilate(seed.astype(np.uint8), np.ones((9, 9), np.uint8))
+            more |= _opened(found > 0.5)
+            found *= _wider(seed, 4)
         strong = seed & (found > (0 if seen.exact else 0.5 * np.percentile(found[seed], 90)))
         kept = parts_of(found > 0, strong, least=8 if seen.lossy else 1)
         if not kept.any():
             break
-        share = np.maximum(share, np.where(kept, found, 0))
-        off = np.abs(seen.copy.astype(np.int16) - colour.round().astype(np.int16)).max(2)
-        flat = (off <= (1 if seen.exact else 20)) & seen.inside
-        more |= parts_of(flat | kept, kept & seed) & flat & ~kept
-        colours.append(tuple(int(value) for value in colour.round()))
-        around = np.ones((1 if seen.exact else 13 if seen.lossy or seen.scaled else 5,) * 2, np.uint8)  # where paint rings
-        left &= cv2.dilate(kept.astype(np.uint8), around) == 0
-    strange = left & (apart > 30)
-    rim = cv2.dilate((share > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 if not seen.exact else share > 0
-    return Paint(share, colours, more & ~rim, float(strange.sum() / max(1, seen.inside.sum())))
+        clear = kept & (found > 0.35)
+        if seen.lossy and _opened(clear).sum() < 0.7 * clear.sum():
+            more |= kept  # rings about edges look so, and very thin lines
+        else:
+            off = np.abs(seen.copy.astype(np.int16) - colour.round().astype(np.int16)).max(2)
+            flat = (off <= (1 if seen.exact else 20)) & seen.inside
+            touching = parts_of(flat | kept, kept & seed) & flat & ~kept
+            edge = touching & _wider(kept, 0 if seen.exact else 2) & ~kept
+            share, more = np.maximum(share, np.where(kept, found, edge)), more | (touching & ~edge)
+            solid += int((clear & flat).sum())
+            colours.append(tuple(int(value) for value in colour.round()))
+        left &= ~_wider(kept, 0 if seen.exact else 6 if seen.lossy or seen.scaled else 2)  # there paint rings
+    strange = float((left & (apart > 30)).sum() / max(1, seen.inside.sum()))
+    more &= ~_wider(share > 0, 0 if seen.exact else 2)
+    return Paint(share, colours, more, strange, solid / max(1, int((share > 0.35).sum())))
+
+
+def _opened(where: np.ndarray) -> np.ndarray:
+    """The parts of (H, W) bool that are at least three pixels wide."""
+    return cv2.morphologyEx(where.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+
+
+def _wider(where: np.ndarray, by: int) -> np.ndarray:
+    """(H, W) bool with `by` pixels more on all sides."""
+    return cv2.dilate(where.astype(np.uint8), np.ones((2 * by + 1,) * 2, np.uint8)) > 0
 
 
 def _beyond(copy: np.ndarray, base: np.ndarray, reach: int) -> np.ndarray:
@@ -214,8 +231,10 @@ def _repeats(copy: np.ndarray, base: np.ndarray, inside: np.ndarray) -> bool:
     size = np.abs(other)
     textured = inside & (size > max(1.5, float(np.median(size[inside]))))
     if textured.sum() > max(16, 0.15 * inside.sum()):
-        # Of a mask whose holes follow the losses only the edges agree; of a copy all that was not painted over does.
-        return bool(np.percentile((fine * np.sign(other) / np.maximum(size, 1e-3))[textured], 65) > 0.3)
+        # Of a mask whose holes follow the losses the edges agree in sign, and of its noise a half; of a copy all that was not
+        # painted over agrees, in size too.
+        ratio = fine[textured] / other[textured]
+        return bool(np.mean((ratio > 0.25) & (ratio < 2.5)) - np.mean((ratio < -0.25) & (ratio > -2.5)) > _REPEATED)
     same = np.abs(copy[inside].astype(np.int16) - base[inside]).max(1) <= 12
     if same.mean() < 0.5 or min(np.std(theirs[inside]), np.std(ours[inside])) < 0.5:
         return False

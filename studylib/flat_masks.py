@@ -74,7 +74,7 @@ def _grey(value: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Rea
     if few and _blocks(value, middle) > 0.6:
         return _labels(value[..., None], inside, depth)
     share = value.astype(np.float32) / depth
-    if not _is_solid(share, inside):
+    if not is_solid(share[inside]):
         return None
     if high <= SOFT * depth and not lossy:  # small numbers, one here and one there: thin lines of classes, or dark noise
         return _labels(value[..., None], inside, depth) if len(values) <= 9 and low == 0 else None
@@ -83,9 +83,8 @@ def _grey(value: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Rea
     return _soft(value, share, inside, lossy)
 
 
-def _is_solid(share: np.ndarray, inside: np.ndarray) -> bool:
-    """Whether most of a grey picture, (H, W) float32 in 0 to 1, is of one or two values but for a JPEG's noise."""
-    values = share[inside]
+def is_solid(values: np.ndarray) -> bool:
+    """Whether most of a picture's tones, (N,) in 0 to 1, are one or two values but for a JPEG's noise."""
     bins = np.bincount((values * 255).round().astype(np.int32), minlength=256)
     solid = 0.0
     for part in (slice(0, 128), slice(128, 256)):
@@ -108,10 +107,11 @@ def _of_one_value(value: np.ndarray, inside: np.ndarray, only: int, depth: int) 
 def _of_two_values(value: np.ndarray, inside: np.ndarray, low: int, high: int, depth: int) -> Readings:
     """Black and white, 0 and 1, or any other two."""
     light, dark = ((value == number) & inside for number in (high, low))
-    names = ("white", "black") if (low, high) in ((0, depth), (0, 1)) else (f"the value {high}", f"the value {low}")
+    plain = (low <= SOFT * depth and high >= (1 - SOFT) * depth) or (low, high) == (0, 1)
+    names = ("white", "black") if plain else (f"the value {high}", f"the value {low}")
     ways = [Reading(light.astype(np.float32), f"{names[0]} is the hole", "white"),
             Reading(dark.astype(np.float32), f"{names[1]} is the hole", "black")]
-    return _smaller(ways, inside, ground=low == 0, plain=low == 0 and high in (1, depth))
+    return _smaller(ways, inside, ground=low == 0, plain=plain)
 
 
 def _smaller(ways: list[Reading], inside: np.ndarray, ground: bool, plain: bool) -> Readings:
@@ -165,7 +165,7 @@ def _faint(value: np.ndarray, share: np.ndarray, inside: np.ndarray) -> np.ndarr
     clear = share > SOFT
     far = cv2.distanceTransform((~clear).astype(np.uint8), cv2.DIST_L2, 3) > 16
     far &= (value > 0) & inside
-    return (value > 0) & inside if far.sum() > max(4, 2e-4 * inside.sum()) else None
+    return (value > 0) & inside if 2e-4 * inside.sum() + 4 < far.sum() < inside.sum() / 2 else None  # more is a noisy ground
 
 
 def _blocks(value: np.ndarray, where: np.ndarray) -> float:
@@ -184,21 +184,34 @@ def _flat(pixels: np.ndarray, near: int = 0) -> np.ndarray:
     return cv2.dilate(corner, kernel, anchor=(0, 0)) > 0
 
 
-def _codes(pixels: np.ndarray, depth: int) -> np.ndarray:
-    """One number for each colour, (H, W) uint64; black is 0."""
-    codes = np.zeros(pixels.shape[:2], np.uint64)
+def _counts(pixels: np.ndarray, depth: int, where: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The codes of a picture's colours, (H, W), of which black is 0; the different ones, ascending; how often each is there."""
+    codes = np.zeros(pixels.shape[:2], np.int64 if depth > 255 else np.int32)
     for channel in range(pixels.shape[2]):
-        codes = codes * np.uint64(depth + 1) + pixels[..., channel]
-    return codes
+        codes = codes * (depth + 1) + pixels[..., channel]
+    seen = codes.ravel() if where is None else codes[where]
+    if depth > 255 and pixels.shape[2] > 1:
+        return codes, *np.unique(seen, return_counts=True)
+    counts = np.bincount(seen)
+    return codes, np.flatnonzero(counts), counts[counts > 0]
+
+
+def sample(pixels: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Some 100,000 of a picture's pixels, (N, C), where (H, W) `where` holds."""
+    places = np.flatnonzero(where)
+    if len(places) > 100_000:
+        places = np.random.default_rng(0).choice(places, 100_000)
+    return pixels.reshape(-1, pixels.shape[2])[places]
 
 
 def _labels(pixels: np.ndarray, inside: np.ndarray, depth: int) -> Readings:
     """Few exact colours: all that is not the ground is the hole. The ground is black where there is black."""
-    codes = _codes(pixels, depth)
-    colours, first, counts = np.unique(codes[inside], return_index=True, return_counts=True)
-    solid = np.unique(codes[inside & _flat(pixels)])
+    codes, colours, counts = _counts(pixels, depth, inside)
+    flat = _flat(pixels)
+    _, solid, _ = _counts(pixels, depth, inside & flat)
     white, most = (depth + 1) ** pixels.shape[2] - 1, int(colours[counts.argmax()])
-    total, samples = counts.sum(), pixels[inside][first]
+    total = counts.sum()
+    samples = np.stack([colours // (depth + 1) ** place % (depth + 1) for place in reversed(range(pixels.shape[2]))], axis=1)
 
     def every_but(ground: int, holes: str | None) -> Reading:
         number = max(1, int((solid != ground).sum()))
@@ -222,7 +235,7 @@ def _labels(pixels: np.ndarray, inside: np.ndarray, depth: int) -> Readings:
                         None if ways[0].holes is None else {"white": "black", "black": "white"}[ways[0].holes])
         ground_colour = samples[counts.argmax()].astype(np.int64)
         strong = len(colours) > 1 and np.sort(np.abs(samples.astype(np.int64) - ground_colour).max(1))[1] > depth / 4
-        if counts.max() >= (1 - SURE) * total and strong and len(colours) <= 16 and _flat(pixels)[inside].mean() > 0.9:
+        if counts.max() >= (1 - SURE) * total and strong and len(colours) <= 16 and flat[inside].mean() > 0.9:
             return Readings([*ways, other], certain=False)
         ways.append(other)
     return Readings(sorted(ways, key=lambda way: way.part), asked=True, certain=False)
@@ -234,7 +247,8 @@ def _name(colour: np.ndarray) -> str:
 
 def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -> Readings | None:
     """Labels in colours, exact or with soft edges and noise."""
-    if not lossy and len(np.unique(_codes(pixels, depth)[inside])) <= 32 and _flat(pixels)[inside].mean() > 0.6:
+    few = not lossy and len(np.unique(sample(pixels, inside), axis=0)) <= 32
+    if few and len(_counts(pixels, depth, inside)[1]) <= 32 and _flat(pixels)[inside].mean() > 0.6:
         return _labels(pixels, inside, depth)
     small = pixels if depth == 255 else np.round(pixels / 257).astype(np.uint8)
     grounds = _grounds(small, inside)
@@ -261,7 +275,7 @@ def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -
 
 def _grounds(pixels: np.ndarray, inside: np.ndarray) -> list[tuple[np.ndarray, float]]:
     """Colours that cover at least a fiftieth of the picture each, with their parts, the largest first."""
-    left, found = pixels[inside], []
+    left, found = sample(pixels, inside), []
     total = max(1, len(left))
     while len(left) > 0.02 * total:
         bins = (left // 32).astype(np.int32) @ np.int32([64, 8, 1])

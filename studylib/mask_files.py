@@ -36,13 +36,15 @@ class Mask:
 
     Attributes:
         hole: (H, W) bool, True in the hole. sentence: how the file was understood.
-        certain: whether there was no doubt. readings: (hole, what it is) of each way to read it, the one taken first.
+        certain: whether there was no doubt; where there was, preview: a picture of what was read.
+        readings: (hole, what it is) of each way to read it, the one taken first.
     """
 
     hole: np.ndarray
     sentence: str
     certain: bool = True
     readings: list[tuple[np.ndarray, str]] = field(default_factory=list)
+    preview: Path | None = None
 
 
 def read(path: Path | str, picture: Scan, holes: str = "auto", yes: bool = False) -> Mask:
@@ -98,7 +100,7 @@ def read_beside(painting: Path, path: Path, picture: Scan, out: Path, holes: str
         shown.unlink(missing_ok=True)  # of an earlier doubt
     else:
         preview(picture, [mask.hole], shown)
-        mask.sentence += f"; {shown} shows it, as this is not certain"
+        mask.preview = shown
     return mask
 
 

@@ -33,9 +33,11 @@ def understood(mask: Scan, picture: Scan, path: Path) -> Readings:
         inside = alpha > 0
     lossy = _is_lossy(path)
     pixels = _indices(mask, path)
-    flat = flat_masks.read(pixels, inside, lossy) if mask.mode != "CMYK" else None
+    flat = flat_masks.read(pixels if mask.mode != "CMYK" else copies.srgb(mask, managed=False), inside, lossy)
     seen = copies.compare(mask, picture, inside & (own > 0), lossy)
     if not seen.is_copy:
+        if flat and _is_drawing(seen, copies.fitted(copies.srgb(picture, managed=False), shape)):
+            flat.asked, flat.certain = True, False
         if flat:
             return flat
         raise ScanError(f"{path}: is neither black and white nor labels, nor partly transparent, nor a copy of the painting that "
@@ -52,7 +54,7 @@ def _alpha(scan: Scan) -> np.ndarray:
 
 def _differs(alpha: np.ndarray, own: np.ndarray) -> bool:
     """Whether an alpha channel says something: it is not the painting's own, nor even."""
-    if np.ptp(alpha) <= SOFT:
+    if np.ptp(alpha) < 0.02:
         return False
     apart = np.abs(alpha - own) > SOFT
     rim = cv2.morphologyEx((own > 0.5).astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
@@ -62,14 +64,14 @@ def _differs(alpha: np.ndarray, own: np.ndarray) -> bool:
 def _layer(mask: Scan, picture: Scan, path: Path, alpha: np.ndarray, own: np.ndarray) -> Readings:
     """A layer: painted on a transparent ground, or a copy with the holes erased."""
     there = own > SOFT
-    opaque = (alpha >= alpha.max() - SOFT) & there
+    opaque = (alpha >= (1 - SOFT) * alpha.max()) & there
     colours = mask.pixels[..., :-1]
-    painted = Reading(np.where(alpha > SOFT, alpha / alpha.max(), 0), "the painted part is the hole", "white")
+    painted = Reading(alpha / alpha.max(), "the painted part is the hole", "white")
     erased = Reading(np.where(there, (own - alpha).clip(0, 1) / max(1e-3, float((own - alpha).max())), 0),
                      "the transparent part is the hole", "black")
     flat = flat_masks.read(colours, opaque, _is_lossy(path)) if opaque.any() else None
     seen = copies.compare(mask, picture, opaque, _is_lossy(path))
-    value = colours[alpha > alpha.max() - SOFT].mean(1) / mask.depth
+    value = colours[alpha >= (1 - SOFT) * alpha.max()].mean(1) / mask.depth
     dark, light = float(np.mean(value < SOFT)), float(np.mean(value > 1 - SOFT))
     if flat and min(dark, light) > 0.01 and dark + light > 0.9:
         grey = colours.mean(2) / mask.depth
@@ -102,8 +104,7 @@ def _layer(mask: Scan, picture: Scan, path: Path, alpha: np.ndarray, own: np.nda
 
 def _of_many(colours: np.ndarray, where: np.ndarray) -> bool:
     """Whether a part of a picture holds more colours than labels do."""
-    seen = colours[where]
-    return len(np.unique(seen.reshape(len(seen), -1), axis=0)) > 32
+    return len(np.unique(flat_masks.sample(colours, where), axis=0)) > 32
 
 
 def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Readings:
@@ -113,6 +114,9 @@ def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Reading
         raise ScanError(f"{path}: is a copy of the painting that differs from it in {100 * found.unexplained:.1f} % of the "
                         "picture by more than flat paint; expected losses painted over in one strong colour, or a mask.")
     empty = not (found.share > 0.35).any()
+    if empty and not flat and found.more.any():
+        maybe = Reading(found.more.astype(np.float32), "a copy of the painting with thin or faint marks, which may be paint")
+        return Readings([maybe], asked=True, certain=False)
     if empty and not flat:
         raise ScanError(f"{path}: is a copy of the painting with nothing painted on it; expected a mask, or the losses painted "
                         "over in red or another strong colour.")
@@ -129,9 +133,18 @@ def _copy(seen: copies.Comparison, flat: Readings | None, path: Path) -> Reading
     if found.more.sum() > max(4, 0.02 * (found.share > SOFT).sum()):
         more = Reading(np.maximum(found.share, found.more), "with all that may be of that paint, too")
         return Readings([paint, more], asked=True, certain=False)
-    if not seen.exact and len(set(names)) > 1:  # where the copy has other colours, so may have what is not painted
+    # Where the copy is not exact, a second colour, or a thin veil of black or white, may be the copy's own.
+    if not seen.exact and (len(set(names)) > 1 or (found.solid < 0.5 and not plain)):
         return Readings([paint], asked=True, certain=False)
     return Readings([paint], certain=plain)
+
+
+def _is_drawing(seen: copies.Comparison, painting: np.ndarray) -> bool:
+    """Whether the painting itself, (H, W, 3) uint8, is in two flat tones, and the mask much like it."""
+    ours, theirs = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[seen.inside] for picture in (seen.copy, painting))
+    if not len(ours) or min(ours.std(), theirs.std()) == 0 or not flat_masks.is_solid(theirs / np.float32(255)):
+        return False
+    return bool(abs(np.corrcoef(ours, theirs)[0, 1]) > 0.5)
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
@@ -170,5 +183,8 @@ def _indices(mask: Scan, path: Path) -> np.ndarray:
             classes = np.array(ImageOps.exif_transpose(image))
     except Exception:  # `scans` has read it, so it is of another kind
         return pixels
-    colours = len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0))
-    return classes[..., None] if classes.shape == pixels.shape[:2] and len(np.unique(classes)) > colours else pixels
+    if classes.shape != pixels.shape[:2]:
+        return pixels
+    numbers, first = np.unique(classes, return_index=True)
+    colours = np.unique(pixels.reshape(-1, pixels.shape[2])[first], axis=0)
+    return classes[..., None] if len(numbers) > len(colours) else pixels

@@ -1,5 +1,7 @@
-"""A mask is read by what its file says, or asked about; never guessed so that the guess can invert it. The cases are public reports
-of other tools."""
+"""A mask is read by what its file says, or asked about; never guessed so that the guess can invert it.
+
+The cases are public reports of other tools.
+"""
 
 import sys
 
@@ -178,8 +180,9 @@ def test_what_was_painted_on_a_copy_is_the_hole_and_no_robe_of_its_own(tmp_path,
 
 
 @pytest.mark.parametrize(("paint", "name", "options"), [
-    ((255, 0, 0), "mask.jpg", {"quality": 85}), ((255, 0, 0), "mask.jpg", {"quality": 60}), ((0, 255, 0), "mask.jpg", {"quality": 80}),
-    ((0, 0, 0), "mask.jpg", {"quality": 90}), ((255, 0, 255), "mask.webp", {"quality": 85})])
+    ((255, 0, 0), "mask.jpg", {"quality": 85}), ((255, 0, 0), "mask.jpg", {"quality": 60}),
+    ((0, 255, 0), "mask.jpg", {"quality": 80}), ((0, 0, 0), "mask.jpg", {"quality": 90}),
+    ((255, 0, 255), "mask.webp", {"quality": 85})])
 def test_jpeg_s_noise_is_not_paint(tmp_path, paint, name, options):
     found = read(tmp_path, painting(), over(painting(), paint), name=name, **options).hole
     assert found[HOLE].mean() > 0.99
@@ -221,8 +224,8 @@ def test_all_labels_are_holes_and_are_counted(tmp_path, colours):
     assert found.certain
 
 
-@pytest.mark.parametrize(("values", "kind"), [((2, 3, 4), np.uint8), ((1, 2), np.uint8), ((1, 255), np.uint8), ((20, 128, 255), np.uint8),
-                                              ((3, 700, 65535), np.uint16), ((1, 2, 3), np.uint16)])
+@pytest.mark.parametrize(("values", "kind"), [((2, 3, 4), np.uint8), ((1, 2), np.uint8), ((1, 255), np.uint8),
+                                              ((20, 128, 255), np.uint8), ((3, 700, 65535), np.uint16), ((1, 2, 3), np.uint16)])
 def test_class_indices_other_than_0_are_holes(tmp_path, values, kind):
     numbers = cv2.connectedComponents(HOLE.astype(np.uint8))[1]
     mask = np.array([0, *values], kind)[np.where(HOLE, (numbers - 1) % len(values) + 1, 0)]
@@ -266,7 +269,8 @@ def test_two_parts_of_like_size_are_asked_about(tmp_path):
 
 @pytest.mark.parametrize("robe", ["dark", "light", "red"])
 def test_the_painting_may_be_all_black_or_white_or_red(tmp_path, robe):
-    change = {"dark": lambda x: x // 8, "light": lambda x: 255 - x // 10, "red": lambda x: x // 12 + np.uint8((200, 15, 12))}[robe]
+    change = {"dark": lambda x: x // 8, "light": lambda x: 255 - x // 10,
+              "red": lambda x: x // 12 + np.uint8((200, 15, 12))}[robe]
     picture = change(painting())
     white = (HOLE * 255).astype(np.uint8)
     for mask in (white, 255 - white, layer((255, 255, 255)), layer((255, 0, 0)), over(picture, (0, 255, 0))):

@@ -42,8 +42,8 @@ def test_an_alpha_channel_that_says_something_comes_first(tmp_path):
 
 
 def test_of_black_white_and_transparent_parts_the_user_chooses(tmp_path):
-    mask = np.dstack([np.where(HOLE, 255, 0).astype(np.uint8)] * 3 + [np.where(np.indices(HOLE.shape)[0] < 5, 0, 255).astype(np.uint8)])
-    found = understood(tmp_path, mask)
+    alpha = np.where(np.indices(HOLE.shape)[0] < 5, 0, 255).astype(np.uint8)
+    found = understood(tmp_path, np.dstack([*[np.where(HOLE, 255, 0).astype(np.uint8)] * 3, alpha]))
     assert found.asked
     assert {way.holes: way.said for way in found.ways}.keys() == {"white", "black", None}
     white = next(way for way in found.ways if way.holes == "white")
@@ -64,7 +64,8 @@ def test_a_copy_that_differs_everywhere_a_little_is_refused(tmp_path):
 
 @pytest.mark.parametrize(("colour", "name"), [
     ((255, 0, 0), "red"), ((250, 50, 83), "red"), ((0, 200, 10), "green"), ((20, 30, 255), "blue"), ((250, 250, 10), "yellow"),
-    ((255, 0, 255), "magenta"), ((0, 255, 250), "cyan"), ((5, 5, 5), "black"), ((255, 250, 250), "white"), ((120, 130, 125), "grey")])
+    ((255, 0, 255), "magenta"), ((0, 255, 250), "cyan"), ((5, 5, 5), "black"), ((255, 250, 250), "white"),
+    ((120, 130, 125), "grey")])
 def test_paints_have_names(colour, name):
     assert mask_readings._name(colour) == name
 

@@ -397,7 +397,9 @@ def _painted(hole, painting, folder, draw):
     share = share * strength
     pixels = (colours * (1 - share[..., None]) + paint * share[..., None]).round().astype(np.uint8)
     inside = own > 127
-    drawn = Drawn(drawn.core & inside & (share > 0.4), drawn.reach)
+    # What cannot be seen on the copy was not drawn: thin red on a red loss.
+    visible = np.abs(pixels.astype(int) - colours).max(2) > 32
+    drawn = Drawn(drawn.core & inside & (share > 0.4) & visible, drawn.reach)
     way = draw.choice(("png", "png", "jpeg", "jpeg", "webp", "tiff", "smaller", "larger", "tagged", "cut-out"))
     if way in ("jpeg", "webp"):
         path = _save(folder, ".jpg" if way == "jpeg" else ".webp", pixels, quality=draw.randint(60, 95))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from studylib import figures, intervals, masks, palette, records, restoration, scans, uncertainty
+from studylib import figures, filling, intervals, masks, palette, records, scans, uncertainty
 
 FOLDER = records.ROOT.parent / "shared" / "data" / "native"
 KINDS = {"wide strokes": ("irregular", (0.1, 0.4)), "circles": ("circle", (0.02, 0.15)), "boxes": ("box", (0.02, 0.2)),
@@ -37,7 +37,7 @@ def kinds_of(folder: Path) -> dict[str, str]:
 
 def model(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """The fills that the uncertainty is fitted for: (variants, holes, C)."""
-    return restoration.restore(picture, hole, method="model", variants=8)
+    return filling.fill(picture, hole, method="model", variants=8)
 
 
 def losses(pictures: dict[str, np.ndarray], fill: Callable, side: int = 512, seed: int = 0) -> list[dict]:
@@ -123,7 +123,7 @@ def distance(folder: Path, quick: bool) -> None:
             y, x = rng.uniform(radius, height - radius), rng.uniform(radius, width - radius)
             hole = (np.arange(height)[:, None] - y)**2 + (np.arange(width)[None] - x)**2 < radius**2
             truth, group = picture[hole] / 255, np.digitize(distances(hole)[hole] / 448, SHARES)
-            fills = {method: restoration.restore(picture, hole, method=method)[0] for method in gains}
+            fills = {method: filling.fill(picture, hole, method=method)[0] for method in gains}
             fills["ring"] = palette.surroundings(picture, hole, reach=18).mean(0)
             for method, values in fills.items():
                 squared = ((values - truth)**2).mean(1)

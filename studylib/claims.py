@@ -449,11 +449,11 @@ def _restored(record: dict) -> tuple[str, str]:
         return "not decided: no benchmark", "; ".join([*said, "`make bench-restoration` has not been run"])
     *families, whole = rows
     missing = [of["family"] for of in families if of["psnr_classical"][1] < LEAST_GAIN or of["lpips_classical"][1] > -LEAST_LPIPS]
-    for name, rival in (("the best classical method", "classical"), ("PatchMatch", "patchmatch")):
-        if f"psnr_{rival}" in whole:
-            psnr, lpips = whole[f"psnr_{rival}"][1:], whole[f"lpips_{rival}"][1:]
-            said.append(f"made losses of {len(families)} families at native size, against {name}: hole PSNR {_said(psnr)}, "
-                        f"LPIPS {_percent(lpips)}")
+    rivals = {name: rival for name, rival in (("the best classical method", "classical"), ("PatchMatch", "patchmatch"))
+              if f"psnr_{rival}" in whole}
+    said.append(f"made losses of {len(families)} families at native size: " + ", ".join(
+        f"against {name} hole PSNR {_said(whole[f'psnr_{rival}'][1:])}, LPIPS {_percent(whole[f'lpips_{rival}'][1:])}"
+        for name, rival in rivals.items()))
     said.append("by family, against the best classical method: " + ", ".join(
         f"{of['family']} {of['psnr_classical'][1]:+.2f} dB, {100 * of['lpips_classical'][1]:+.0f} %" for of in families))
     said.append("texture like the surroundings': lightness in {} of {} fills, chroma in {} of {}".format(

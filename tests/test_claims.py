@@ -322,9 +322,9 @@ def test_c11_works_as_specified_on_every_family_of_made_losses_at_native_size(ps
 
 def test_c11_tells_the_gain_over_either_rival_and_how_many_fills_are_textured_like_their_surroundings():
     row = verdict("C11", restored({"box": 1.0, "circle": 2.0}, {"box": 0.3, "circle": 0.5}))
-    assert ("families at native size, against the best classical method: hole PSNR +1.50 [+1.50, +1.50] dB, "
+    assert ("made losses of 2 families at native size: against the best classical method hole PSNR +1.50 [+1.50, +1.50] dB, "
             "LPIPS -40 [-40, -40] %") in row.numbers
-    assert "against PatchMatch: hole PSNR +3.50 [+3.50, +3.50] dB, LPIPS +20 [+20, +20] %" in row.numbers
+    assert "against PatchMatch hole PSNR +3.50 [+3.50, +3.50] dB, LPIPS +20 [+20, +20] %" in row.numbers
     # Lightness 0.4 and 1.4 are out of 0.7 to 1.3, chroma is not measured on one picture; of two families.
     assert row.numbers.endswith("lightness in 8 of 12 fills, chroma in 10 of 10")
     assert "PatchMatch" not in verdict("C11", restored({"box": 1.0}, {"box": 0.3}, patchmatch=False)).numbers

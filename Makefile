@@ -39,7 +39,7 @@ test: venv  ## ruff, pytest and nbval
 bench: venv  ## what training costs beside the floor and others: a quarter of an hour, writes results/bench/
 	$(BIN)/python -m bench
 
-bench-restoration: venv  ## fill made losses of large pictures by every method: an hour, writes results/native.json
+bench-restoration: venv  ## fill made losses of large pictures by every method: an hour, writes results/bench/restoration.json
 	$(BIN)/python -m bench.restoration
 
 torture: venv  ## kill, damage, fill disks, start twice, at full strength: an hour, writes results/torture.json

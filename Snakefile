@@ -10,7 +10,8 @@ from studylib import claims, parameters
 PYTHON = shlex.quote(sys.executable)
 PROFILE = config.get("profile", "smoke")
 FOLDER = f"results/{PROFILE}"
-WRITE_UP = "06_write_up"
+WRITE_UP, RESTORATION = "06_write_up", "07_restoration"
+NATIVE = "results/bench/restoration.json"
 BEHIND = f"results/{claims.STAND_IN[PROFILE]}" if PROFILE in claims.STAND_IN else ""
 
 
@@ -42,8 +43,11 @@ LIBRARY = {notebook: library(notebook) for notebook, _ in EXPERIMENTS}
 def others(wildcards):
     """The write-up reads all the other records, or, told to make do, those that are there; the rest stand alone.
 
-    Of the profile that stands in for this one it always makes do with what there is.
+    Of the profile that stands in for this one it always makes do with what there is. The restoration shows the test at native
+    size, where that has been run.
     """
+    if wildcards.notebook == RESTORATION:
+        return [NATIVE] if Path(NATIVE).exists() else []
     if wildcards.notebook != WRITE_UP:
         return []
     names = [f"{notebook}/{experiment}.json" for notebook, experiment in EXPERIMENTS if notebook != WRITE_UP]

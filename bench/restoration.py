@@ -3,7 +3,7 @@
     python -m bench.restoration [FOLDER [COUNT]]
 
 FOLDER holds pictures (data/native); those that are damaged themselves are passed over. COUNT of them are taken, spread over the
-alphabet; 0: all. What is done stays done in the cache: begun again, it goes on. Prints the table, writes results/native.json.
+alphabet; 0: all. What is done stays done in the cache: begun again, it goes on. Prints the table, writes results/bench/restoration.json.
 """
 
 import inspect
@@ -35,7 +35,7 @@ def pictures(folder: Path) -> list[Path]:
 def case(path: Path, family: str, method: str, number: int) -> dict:
     """One fill and what it is worth; from the cache where the same was done before."""
     code = [inspect.getsource(module) for module in (filling, patches, networks, tones)] if method in ("model", "network") else []
-    held = [records.sha256(file) for file in (restoration.WEIGHTS, restoration.COARSE) if code and file.exists()]
+    held = records.sha256(restoration.WEIGHTS) if code else None
     key = records.digest([records.sha256(path), inspect.getsource(native), family, method, number, code, held])
     kept = records.cache_folder() / "native" / f"{key[:32]}.json"
     if (value := records.read_cache(kept)) is not None:
@@ -77,7 +77,7 @@ def main(folder: str = "data/native", count: str = "0") -> None:
     methods = [*CLASSICAL, *(name for name in trial.methods() if name not in CLASSICAL)]
     found = run(records.ROOT / folder, methods, int(count))
     print(native.table(found))
-    path = records.ROOT / "results" / "native.json"
+    path = records.ROOT / "results" / "bench" / "restoration.json"
     made = {"what": "made losses at native size", "families": found, "seconds": round(time.monotonic() - began),
             **records.environment("cpu")}
     records.write_atomic(path, (json.dumps(made, indent=None, separators=(",", ":")) + "\n").encode())

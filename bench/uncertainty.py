@@ -37,7 +37,7 @@ def kinds_of(folder: Path) -> dict[str, str]:
 
 def model(picture: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """The fills that the uncertainty is fitted for: (variants, holes, C)."""
-    return filling.fill(picture, hole, method="model", variants=5)
+    return filling.fill(picture, hole, method="model", variants=8)
 
 
 def losses(pictures: dict[str, np.ndarray], fill: Callable, side: int = 512, seed: int = 0) -> list[dict]:

@@ -124,8 +124,8 @@ def _digests(method: str, weights: Path | None) -> dict[str, str] | None:
     """The weights that were used: file name and SHA-256."""
     if method not in ("model", "network"):
         return None
-    used = [Path(weights)] if weights else [restoration.WEIGHTS, *([restoration.COARSE] if method == "model" else [])]
-    return {path.name: records.sha256(path) for path in used}
+    path = Path(weights or restoration.WEIGHTS)
+    return {path.name: records.sha256(path)}
 
 
 def _with(scan: Scan, hole: np.ndarray, values: np.ndarray) -> Scan:

@@ -118,9 +118,10 @@ def contact_sheet(pictures: torch.Tensor, columns: int = 10, titles: list[str] |
 def comparison(columns: dict[str, torch.Tensor], title: str = "", width: float = 7.2) -> Figure:
     """Named columns of pictures, one row a picture: damaged, filled by each method, truth."""
     count = len(next(iter(columns.values())))
-    cell = width / len(columns)
-    figure, axes = plt.subplots(count, len(columns), figsize=(width, count * cell + (0.5 if title else 0.2)), squeeze=False,
-                                layout="constrained")
+    heights = [width / len(columns) * max(pictures[row].shape[-2] / pictures[row].shape[-1] for pictures in columns.values())
+               for row in range(count)]
+    figure, axes = plt.subplots(count, len(columns), figsize=(width, sum(heights) + (0.5 if title else 0.2)), squeeze=False,
+                                layout="constrained", height_ratios=heights)
     for column, (name, pictures) in enumerate(columns.items()):
         axes[0, column].set_title(name, fontsize=9, pad=3)
         for row in range(count):
@@ -519,10 +520,11 @@ def keep(record: str, **named: Figure | None) -> dict[str, str]:
 
 
 def divider(below: np.ndarray, above: np.ndarray, width: int = 400) -> str:
-    """A picture under another one, (H, W, 3 or 4) uint8 each, as HTML: left of a line that can be drawn only `below` is seen."""
+    """A picture under another one, (H, W, 1 to 4) uint8 each, as HTML: left of a line that can be drawn only `below` is seen."""
     shown = []
     for pixels in (below, above):
         stream, height = io.BytesIO(), round(width * pixels.shape[0] / pixels.shape[1])
+        pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
         Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS).save(stream, "WEBP", quality=70)
         shown.append(f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}")
     return divider_of(*shown, ("below", "above"), width)

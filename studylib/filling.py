@@ -95,7 +95,7 @@ def _model(colours: np.ndarray, group: list[int], hole: np.ndarray, weights: Pat
            tile: int, progress: Callable[[float], None]) -> np.ndarray:
     """(variants, holes, 3): the guide painted with the picture's own patches, and the views that the guide is the mean of."""
     views = max(_VIEWS, variants - 1)
-    paint = _painter("views", weights or restoration.COARSE, device)
+    paint = _painter("views", weights, device)
     guides = _guide(colours, group, hole, paint, views, tile, lambda part: progress(0.4 * part))
     painted = _in_windows(colours, group, hole, guides.mean(0), patches.paint, lambda part: progress(0.4 + 0.5 * part))
     # Along the border the network knows best what goes on, to the pixel.

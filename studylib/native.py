@@ -10,6 +10,7 @@ import numpy as np
 
 FAMILIES = ("irregular", "strokes", "circle", "box", "cracks")
 
+TEXTURE = {"lightness": (0.7, 1.3), "chroma": (0.6, 1.2)}  # of a fill relative to its surroundings: what passes for alike
 _CROP = 256  # side of the crops on which LPIPS is measured, pixels
 
 
@@ -153,42 +154,63 @@ def texture(restored: np.ndarray, hole: np.ndarray, sigma: float = 2.5, ring: in
 def gains(found: dict, method: str = "model") -> list[dict]:
     """For each family, and for all together, what `method` gains over the best classical method and over the patch method.
 
-    The best is that of the best mean, for each of the two measures by itself.
+    The best is that of the best mean, for each of the two measures by itself. All together, a picture counts once, by its mean
+    over the families.
 
     Args:
         found: {family: {method: {picture: {"psnr", "lpips", "lightness", "chroma"}}}}.
 
     Returns:
-        A dictionary a family: "family", "pictures", the method's means, and "psnr_RIVAL" and "lpips_RIVAL" for the rivals "classical",
-        "patchmatch" and "network": a name and its mean, low and high, in dB and as a share of the rival's LPIPS (negative: lower).
+        A dictionary a family: "family", "pictures", the method's means, "psnr_RIVAL" and "lpips_RIVAL" for the rivals
+        "classical", "patchmatch" and "network": a name and its mean, low and high, in dB and as a share of the rival's LPIPS
+        (negative: lower); and "lightness_within" and "chroma_within": how many fills are textured like their surroundings, and
+        of how many.
     """
+    rows = [_gain(family, of, method) for family, of in found.items()]
+    whole = _gain("all", _over_families(found), method)
+    for measure in TEXTURE:
+        whole[f"{measure}_within"] = [sum(row[f"{measure}_within"][place] for row in rows) for place in (0, 1)]
+    return [*rows, whole]
+
+
+def _gain(family: str, of: dict, method: str) -> dict:
+    """A row of `gains`, of one family."""
     from studylib import intervals
 
-    rows = []
-    for family, of in [*found.items(), ("all", _together(found))]:
-        names = sorted(of[method])
-        column = {name: {measure: np.array([of[name][picture][measure] for picture in names], float)
-                         for measure in ("psnr", "lpips", "lightness", "chroma")} for name in of}
-        row = {"family": family, "pictures": len(names), **{measure: float(np.nanmean(values))
-                                                            for measure, values in column[method].items()}}
-        classical = [name for name in ("telea", "ns", "biharmonic") if name in of]
-        rivals = {"psnr": max(classical, key=lambda name: column[name]["psnr"].mean(), default=None),
-                  "lpips": min(classical, key=lambda name: column[name]["lpips"].mean(), default=None)}
-        for rival in ("classical", "patchmatch", "network"):
-            for measure in ("psnr", "lpips"):
-                name = rivals[measure] if rival == "classical" else rival
-                if name in of and name != method:
-                    apart = column[method][measure] - column[name][measure]
-                    scale = 1 if measure == "psnr" else float(column[name][measure].mean())
-                    row[f"{measure}_{rival}"] = name, *(value / scale for value in intervals.interval(apart))
-        rows.append(row)
-    return rows
+    names = sorted(of[method])
+    column = {name: {measure: np.array([of[name][picture][measure] for picture in names], float)
+                     for measure in ("psnr", "lpips", *TEXTURE)} for name in of}
+    row = {"family": family, "pictures": len(names), **{measure: float(np.nanmean(values))
+                                                        for measure, values in column[method].items()}}
+    classical = [name for name in ("telea", "ns", "biharmonic") if name in of]
+    rivals = {"psnr": max(classical, key=lambda name: column[name]["psnr"].mean(), default=None),
+              "lpips": min(classical, key=lambda name: column[name]["lpips"].mean(), default=None)}
+    for rival in ("classical", "patchmatch", "network"):
+        for measure in ("psnr", "lpips"):
+            name = rivals[measure] if rival == "classical" else rival
+            if name in of and name != method:
+                apart = column[method][measure] - column[name][measure]
+                scale = 1 if measure == "psnr" else float(column[name][measure].mean())
+                row[f"{measure}_{rival}"] = name, *(value / scale for value in intervals.interval(apart))
+    for measure, (low, high) in TEXTURE.items():
+        # A picture without colour has no texture of chroma, nor has its fill.
+        own = [of[method][picture][measure] for picture in names
+               if measure == "lightness" or of[method][picture].get("most_chroma_known", 1)]
+        own = np.array(own, float)
+        row[f"{measure}_within"] = [int(((own >= low) & (own <= high)).sum()), int(np.isfinite(own).sum())]
+    return row
 
 
-def _together(found: dict) -> dict:
-    methods = next(iter(found.values()))
-    return {method: {f"{picture} {family}": values for family, of in found.items() for picture, values in of[method].items()}
-            for method in methods}
+def _over_families(found: dict) -> dict:
+    """{method: {picture: its means over the families}}."""
+    out: dict = {}
+    for method in next(iter(found.values())):
+        for picture in next(iter(found.values()))[method]:
+            values = [of[method][picture] for of in found.values()]
+            means = {name: np.array([one[name] for one in values], float) for name in ("psnr", "lpips", *TEXTURE)}
+            out.setdefault(method, {})[picture] = {
+                name: float(np.nanmean(part)) if np.isfinite(part).any() else float("nan") for name, part in means.items()}
+    return out
 
 
 def table(found: dict, method: str = "model") -> str:

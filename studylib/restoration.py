@@ -16,7 +16,6 @@ from studylib import networks, records
 
 WEIGHTS = records.ROOT / "results" / "paper" / "03_gan_training" / "any_mask_128_adversarial.safetensors"
 
-COARSE = records.ROOT / "results" / "laptop" / "03_gan_training" / "any_mask_128_coarse.safetensors"  # for PSNR alone: guides
 
 _TOGETHER = 2**20  # pixels that go through the network at once
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from studylib import claims, records
+from studylib import claims, native, records
 
 ALL = [f"C{number}" for number in range(1, 12)]
 NOISE = (-0.3, 0.1, 0.2, -0.1, 0.0, 0.1)
@@ -288,17 +288,55 @@ def test_c10_without_an_unseen_family_decides_nothing(families, asked):
     assert verdict("C10", found).verdict == "not decided"
 
 
-@pytest.mark.parametrize(("across", "unchanged", "order", "filled", "expected"), [
-    (1.0, True, 0.4, 25, "reproduced"), (1.3, True, 0.4, 25, "not decided"), (1.0, False, 0.4, 25, "not decided"),
-    (1.0, True, 0.0, 25, "not decided"), (1.0, True, 0.4, 23, "not decided")])
-def test_c11_nothing_outside_changes_no_tile_shows_and_the_uncertainty_orders_errors(across, unchanged, order, filled, expected):
-    fresco = {"hole_ratio": 0.05, "method": "model", "unchanged_outside": unchanged,
-              "seams": {"across_borders": across, "elsewhere": 1.0},
-              "trial": {"Telea": [22, 24], "biharmonic": [23, 25], "this model": [filled, filled]}}
-    found = {"paintings": {"fresco": fresco}, "rank_correlation": {"box": {"uncertainty": [order + part for part in NOISE]}}}
-    row = verdict("C11", {"07_restoration/frescoes": {"results": found}})
+def restored(psnr, lpips, *, unchanged=True, patchmatch=True, rival_psnr=20.0, rival_lpips=0.2):
+    """A record of notebook 07 whose model gains so many dB and has so many parts of LPIPS less, {family: both}."""
+    pictures = {f"picture {number}": part for number, part in enumerate(NOISE)}
+
+    def scored(psnr, lpips):
+        return {name: {"psnr": psnr + part, "lpips": lpips, "lightness": 1 + 2 * part, "chroma": None if part > 0.1 else 1 + part,
+                       "most_chroma_known": 99} for name, part in pictures.items()}
+
+    rivals = {"telea": scored(rival_psnr - 1, rival_lpips), "biharmonic": scored(rival_psnr, 2 * rival_lpips)}
+    rivals |= {"patchmatch": scored(rival_psnr - 2, rival_lpips / 2)} if patchmatch else {}
+    found = {family: {**rivals, "model": scored(rival_psnr + psnr[family], rival_lpips * (1 - lpips[family]))} for family in psnr}
+    paintings = {"fresco": {"unchanged_outside": unchanged}, "wall": {"unchanged_outside": True}}
+    rows = json.loads(json.dumps(native.gains(found)))
+    return {"07_restoration/frescoes": {"results": {"paintings": paintings, "native": rows}}}
+
+
+@pytest.mark.parametrize(("psnr", "lpips", "unchanged", "expected"), [
+    ((0.71, 2, 1), (0.26, 0.3, 0.5), True, "works as specified on 6 pictures"),
+    ((0.69, 2, 1), (0.26, 0.3, 0.5), True, "works as specified on 6 pictures but for box"),
+    ((0.71, 2, 1), (0.26, 0.3, 0.24), True, "works as specified on 6 pictures but for cracks"),
+    ((0.69, 2, 1), (0.26, 0.3, 0.24), True, "does not work as specified"),
+    ((-1, -1, -1), (-0.5, -0.5, -0.5), True, "does not work as specified"),
+    ((0.71, 2, 1), (0.26, 0.3, 0.5), False, "does not work as specified")])
+def test_c11_works_as_specified_on_every_family_of_made_losses_at_native_size(psnr, lpips, unchanged, expected):
+    families = ("box", "circle", "cracks")
+    row = verdict("C11", restored(dict(zip(families, psnr, strict=True)), dict(zip(families, lpips, strict=True)),
+                                  unchanged=unchanged))
     assert row.verdict == expected
-    assert "fresco: 5.0 % lost, filled by model" in row.numbers
+    assert f"{'none' if unchanged else 'fresco'} changed outside the mask" in row.numbers
+    assert f"box {psnr[0]:+.2f} dB, {-100 * lpips[0]:+.0f} %" in row.numbers
+
+
+def test_c11_tells_the_gain_over_either_rival_and_how_many_fills_are_textured_like_their_surroundings():
+    row = verdict("C11", restored({"box": 1.0, "circle": 2.0}, {"box": 0.3, "circle": 0.5}))
+    assert ("made losses of 2 families at native size: against the best classical method hole PSNR +1.50 [+1.50, +1.50] dB, "
+            "LPIPS -40 [-40, -40] %") in row.numbers
+    assert "against PatchMatch hole PSNR +3.50 [+3.50, +3.50] dB, LPIPS +20 [+20, +20] %" in row.numbers
+    # Lightness 0.4 and 1.4 are out of 0.7 to 1.3, chroma is not measured on one picture; of two families.
+    assert row.numbers.endswith("lightness in 8 of 12 fills, chroma in 10 of 10")
+    assert "PatchMatch" not in verdict("C11", restored({"box": 1.0}, {"box": 0.3}, patchmatch=False)).numbers
+
+
+def test_c11_without_a_benchmark_decides_nothing():
+    found = restored({"box": 1.0}, {"box": 0.3})
+    found["07_restoration/frescoes"]["results"]["native"] = []
+    assert verdict("C11", found).verdict == "not decided: no benchmark"
+    assert verdict("C11", found, "smoke").verdict == "not decided at this scale"
+    del found["07_restoration/frescoes"]["results"]["native"]
+    assert "was made by an older notebook and lacks 'native'" in verdict("C11", found).numbers
 
 
 def test_a_smoke_run_decides_nothing_and_still_shows_numbers():

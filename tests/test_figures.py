@@ -221,9 +221,10 @@ def test_pictures_elsewhere_are_summed_up_by_artist():
     assert rows[0][3].startswith("2.00 [")
 
 
-def test_a_divider_lays_one_picture_over_another_in_plain_html():
-    layer = np.zeros((30, 40, 4), np.uint8)
-    text = figures.divider(np.zeros((30, 40, 3), np.uint8), layer, width=20)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_divider_lays_one_picture_over_another_in_plain_html(channels):
+    layer = np.zeros((30, 40, channels + 1), np.uint8)
+    text = figures.divider(np.zeros((30, 40, channels), np.uint8), layer, width=20)
     assert text.count("data:image/webp;base64,") == 2
     assert "var(--cut)" in text
     assert 'type="range"' in text
@@ -251,3 +252,12 @@ def test_side_by_side_stand_the_pictures_that_all_records_keep(pictures):
 def test_pictures_of_another_shape_keep_it():
     high, wide = (figures.contact_sheet(np.zeros((4, 3, *shape), np.uint8), columns=2) for shape in ((64, 32), (32, 64)))
     assert high.get_size_inches()[1] == 4 * wide.get_size_inches()[1]
+
+
+def test_a_row_of_a_comparison_is_as_high_as_its_pictures():
+    def height(*shapes):
+        return figures.comparison({name: [np.zeros((3, *shape), np.uint8) for shape in shapes] for name in "ab"},
+                                  width=8).get_size_inches()[1]
+
+    assert height((64, 32)) == pytest.approx(8.2)
+    assert height((64, 32), (32, 64)) == pytest.approx(10.2)

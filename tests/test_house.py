@@ -16,13 +16,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bench import __main__ as bench
-from studylib import claims, figures, records, restoration
+from studylib import claims, figures, native, records, restoration
 from torture import __main__ as torture
 
 ROOT = records.ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 ASKED = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
 LOCKED = (ROOT / "requirements.lock").read_text().splitlines()
+NATIVE = ROOT / "results" / "bench" / "restoration.json"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MODULES = {path.stem: path for path in sorted((ROOT / "studylib").glob("*.py")) if not path.stem.startswith("__")}
 
@@ -240,10 +241,19 @@ def test_the_committed_weights_are_those_of_their_record():
 
 
 def test_readme_shows_what_the_committed_benches_measured():
-    made = sorted((ROOT / "results" / "bench").glob("*.json"))
+    made = sorted(set((ROOT / "results" / "bench").glob("*.json")) - {NATIVE})
     assert made
     for path in made:
         assert bench.table(json.loads(path.read_text())) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_and_the_restoration_show_the_committed_test_at_native_size():
+    if not NATIVE.exists():
+        pytest.skip("it has not been run")
+    found = json.loads(NATIVE.read_text())["families"]
+    assert native.table(found) in (ROOT / "README.md").read_text(encoding="utf-8")
+    made = records.read(ROOT / "results" / "paper" / "07_restoration" / "frescoes.json")
+    assert made["results"]["native"] == json.loads(json.dumps(native.gains(found)))
 
 
 def test_readme_shows_what_the_committed_torture_found():

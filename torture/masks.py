@@ -286,7 +286,7 @@ def _painted(hole, painting, folder, draw):
     if way in ("jpeg", "webp"):
         path = _save(folder, ".jpg" if way == "jpeg" else ".webp", pixels, quality=draw.randint(60, 95))
         left = np.abs(np.asarray(Image.open(path).convert("RGB")).astype(int) - colours).max(2) > 32
-        return path, Drawn(_rough(drawn.core & left).core, _wide(drawn.reach, 5))
+        return path, Drawn(_rough(drawn.core & left).core, _wide(drawn.reach, 8))
     if way in ("smaller", "larger"):
         part = 0.5 if way == "smaller" else 2
         image = Image.fromarray(pixels).resize((int(SIZE[1] * part), int(SIZE[0] * part)), draw.choice((1, 2, 3)))

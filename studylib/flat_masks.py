@@ -269,7 +269,7 @@ def _coloured(pixels: np.ndarray, inside: np.ndarray, depth: int, lossy: bool) -
         ways.append(Reading(share, f"{number} label{'s' * (number != 1)} on {name}, all of {'them' if number > 1 else 'it'} hole",
                             {"black": "white", "white": "black"}.get(name)))
     black = ways[0].holes == "white"
-    asked = len(ways) > 1 or (not black and ways[0].part > SURE)
+    asked = len(ways) > 1 or (ways[0].holes is None and found.solid < 0.9) or (not black and ways[0].part > SURE)
     return Readings(sorted(ways, key=lambda way: way.part), asked=asked, certain=black)
 
 

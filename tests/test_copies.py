@@ -6,7 +6,7 @@ import pytest
 
 from studylib import atelier, copies
 from studylib.scans import Scan
-from torture import masks as drawn
+from torture import paintings as drawn
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_paint_that_touches_what_has_its_colour_is_a_doubt(pixels):
     assert np.array_equal(found.more, (copy == 0).all(2) & (own == 0).all(2))
 
 
-@pytest.mark.parametrize("space", list(drawn._SPACES))
+@pytest.mark.parametrize("space", list(drawn.SPACES))
 def test_profiles_lead_to_srgb(pixels, space):
     there = drawn.converted(pixels, None, drawn.icc(space))
     back = copies.srgb(Scan(there, "RGB", drawn.icc(space)))

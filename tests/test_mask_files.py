@@ -14,7 +14,7 @@ from studylib import __main__ as study
 from studylib import mask_files, scans
 from studylib.mask_files import AmbiguousMask
 from studylib.scans import Scan, ScanError
-from torture import masks as drawn
+from torture import paintings as drawn
 
 SIZE = (120, 160)
 
@@ -150,7 +150,7 @@ def test_a_layer_with_the_holes_erased_is_asked_about(tmp_path, colour):
 
 
 # Red on a copy in another colour space (IOPaint 291, 437).
-@pytest.mark.parametrize("space", [*drawn._SPACES])
+@pytest.mark.parametrize("space", [*drawn.SPACES])
 @pytest.mark.parametrize("paint", [(255, 0, 0), (0, 255, 0), (255, 0, 255)])
 def test_paint_on_a_copy_in_srgb_of_a_painting_in_another_space(tmp_path, space, paint):
     profile = drawn.icc(space)

@@ -198,3 +198,14 @@ def test_widths_of_strokes():
                                 ("inf", None, "expected a width"), ("0.5", None, "expected 1 to"), ("60", None, "1 to 45")):
         with pytest.raises(ValueError, match=sentence):
             strokes.stroke_pixels(text, dpi, (100, 90))
+
+
+def test_only_what_is_asked_for_is_beyond_evidence():
+    hole = np.zeros((200, 240), bool)
+    hole[20:180, 20:100], hole[20:180, 140:220] = True, True
+    left = hole.copy()
+    left[:, 60:] = False
+    part, parts = strokes.beyond_evidence(hole, within=left)
+    assert np.array_equal(part, strokes.beyond_evidence(hole)[0] & left)
+    assert len(parts) == 1
+    assert parts[0]["pixels"] == part.sum()

@@ -159,7 +159,7 @@ def abstraction(values: np.ndarray, hole: np.ndarray, part: np.ndarray, picture:
     width = width or max(1.0, 0.7 * stroke_pixels(None, None, hole.shape))
     length = length or 12 * width
     mean, places = palette.membrane(picture, hole), np.flatnonzero(hole)
-    way = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    way = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)  # the mask of 3 takes straight ways for too short
     for number, (rows, columns, inside) in enumerate(_parts(part)):
         reach = float(way[rows, columns][inside].max()) + 0.05 * min(hole.shape)
         window = tuple(slice(max(0, span.start - int(reach) - 1), span.stop + int(reach) + 1) for span in (rows, columns))

@@ -209,3 +209,16 @@ def test_only_what_is_asked_for_is_beyond_evidence():
     assert np.array_equal(part, strokes.beyond_evidence(hole)[0] & left)
     assert len(parts) == 1
     assert parts[0]["pixels"] == part.sum()
+
+
+def test_abstraction_finds_paint_however_far_away():
+    """A ribbon of which one end is known: straight ways of more than its height."""
+    picture = np.random.default_rng(0).integers(90, 170, (600, 40, 3)).astype(np.uint8)
+    hole = np.ones((600, 40), bool)
+    hole[:20] = False
+    part = np.zeros_like(hole)
+    part[595, 5:9] = True
+    values = np.full((int(hole.sum()), 3), 0.5, np.float32)
+    drawn = strokes.abstraction(values, hole, part, picture)
+    assert np.isfinite(drawn).all()
+    assert np.abs(drawn - 0.5).max() < 0.3

@@ -48,24 +48,28 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
     for said in (found.sentence + shown, *(f"{painting}: {note}." for note in scan.notes)):
         say(said)
     hole = damage.grow(found.hole, grown)
-    if hole.all():
-        raise ScanError(f"{mask}: widened by {grown} pixels it covers the whole picture; there is nothing to restore from.")
     known = ~hole & (scan.pixels[..., -1] > 0) if scan.mode in ("LA", "RGBA") else ~hole
+    if not known.any():
+        covered = "the whole picture" if hole.all() else "all that is not transparent"
+        raise ScanError(f"{mask}: {f'widened by {grown} pixels it ' if grown else ''}covers {covered}; there is nothing to "
+                        "restore from.")
     variants = variants or (5 if hole.size <= _MANY else 4)
     chosen = _choose(scan, hole, known, method, weights, device, variants, _within(progress, 0.0, 0.4))
     say(f"{painting}: method {chosen.method}: {chosen.why}.")
-    fills = filling.fill(scan.colours, hole, method=chosen.method, weights=weights, device=device, known=known,
+    empty = ~known  # what is transparent has no say: it is filled along, and left as it was
+    fills = filling.fill(scan.colours, empty, method=chosen.method, weights=weights, device=device,
                          variants=variants if chosen.method in ("model", "network") else 1, progress=_within(progress, 0.4, 0.9))
-    beyond, parts = strokes.beyond_evidence(hole)
-    values = strokes.abstraction(fills[0], hole, beyond, scan.colours) if abstract and parts else fills[0]
+    beyond, parts = strokes.beyond_evidence(empty, within=hole)
+    values = strokes.abstraction(fills[0], empty, beyond, scan.colours) if abstract and parts else fills[0]
     if parts:
         say(f"{painting}: {len(parts)} {'part lies' if len(parts) == 1 else 'parts lie'} beyond evidence, up to "
             f"{max(part['distance_pixels'] for part in parts):.0f} pixels from any paint: what is there is "
             + ("chromatic abstraction." if abstract else "an invention; --abstract fills it by chromatic abstraction instead."))
-    drawn = strokes.tratteggio(values, hole, picture=scan.colours, width=width, angle=angle)
-    drawn = strokes.abstraction(drawn, hole, beyond, scan.colours) if abstract and parts else drawn
+    drawn = strokes.tratteggio(values, empty, picture=scan.colours, width=width, angle=angle)
+    drawn = strokes.abstraction(drawn, empty, beyond, scan.colours) if abstract and parts else drawn
     factor = _calibrated(chosen)
-    error, band = uncertainty.expected(fills, hole, scan.colours, factor)
+    error, band = uncertainty.expected(fills, empty, scan.colours, factor)
+    values, drawn, error, band = (part[hole[empty]] for part in (values, drawn, error, band))
     ending = ".tif" if scan.mode == "CMYK" or painting.suffix.lower() in (".tif", ".tiff") else ".png"
     restored, trattegged = _with(scan, hole, values), _with(scan, hole, drawn)
     pictures = {f"restored{ending}": restored, f"tratteggio{ending}": trattegged, f"fill{ending}": _layer(scan, hole, values),

@@ -36,8 +36,8 @@ def fill(colours: np.ndarray, hole: np.ndarray, *, method: str = "model", weight
     """Fill the holes of one picture of any size and depth.
 
     "model" asks the network at several scales what goes on in the hole and paints that with patches of the picture's own known
-    parts (`patches`); of a picture as small as those that the network learned from it is the "network" alone, in overlapping tiles
-    around the holes. A picture of four channels is filled as three and one, one of a single tone as one (`tones`).
+    parts (`patches`); of a picture as small as those that the network learned from it is the "network" alone, in overlapping
+    tiles around the holes. A picture of four channels is filled as three and one, one of a single tone as one (`tones`).
 
     Args:
         colours: (H, W, C) uint8 or uint16, without alpha; never looked at inside the holes.

@@ -159,7 +159,7 @@ def abstraction(values: np.ndarray, hole: np.ndarray, part: np.ndarray, picture:
     width = width or max(1.0, 0.7 * stroke_pixels(None, None, hole.shape))
     length = length or 12 * width
     mean, places = palette.membrane(picture, hole), np.flatnonzero(hole)
-    way = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 3)
+    way = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)  # the mask of 3 takes straight ways for too short
     for number, (rows, columns, inside) in enumerate(_parts(part)):
         reach = float(way[rows, columns][inside].max()) + 0.05 * min(hole.shape)
         window = tuple(slice(max(0, span.start - int(reach) - 1), span.stop + int(reach) + 1) for span in (rows, columns))
@@ -205,7 +205,7 @@ def _crossed(full: np.ndarray, leans: np.ndarray, share: np.ndarray, width: floa
     return drawn
 
 
-def beyond_evidence(hole: np.ndarray, share: float = 0.06) -> tuple[np.ndarray, list[dict]]:
+def beyond_evidence(hole: np.ndarray, share: float = 0.06, within: np.ndarray | None = None) -> tuple[np.ndarray, list[dict]]:
     """What lies further from any paint than a share of the picture's short side: there a likely image is an invention.
 
     The default was measured (`python -m bench.uncertainty distance`): 20 frescoes, murals, panels, oils and prints at 448 pixels,
@@ -214,7 +214,8 @@ def beyond_evidence(hole: np.ndarray, share: float = 0.06) -> tuple[np.ndarray, 
     by 0.7 [0.0, 1.5], at 0.06 to 0.08 by 0.0 [-0.6, 0.6]; beyond 0.1 it is worse. Biharmonic inpainting crosses at 0.05.
 
     Args:
-        hole: (H, W) bool.
+        hole: (H, W) bool, where there is no paint.
+        within: (H, W) bool, what of it is asked for; None: all.
 
     Returns:
         (H, W) bool, and of each connected part, the largest first: its box (left, top, width, height; pixels), its pixels,
@@ -231,7 +232,7 @@ def beyond_evidence(hole: np.ndarray, share: float = 0.06) -> tuple[np.ndarray, 
         raise ValueError("the hole covers the whole picture; there is nothing to go by.")
     short = min(hole.shape)
     way = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
-    beyond = way > share * short
+    beyond = way > share * short if within is None else (way > share * short) & within
     parts = []
     for rows, columns, inside in _parts(beyond):
         greatest = float(way[rows, columns][inside].max())

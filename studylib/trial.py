@@ -22,6 +22,7 @@ _FIFTH = float(np.log(1 / 0.8))  # a fifth less LPIPS, as its logarithm
 _PLACES, _CONTEXT = 3, 64  # windows at most; pixels of paint around each
 _SIDES = (192, 448)  # of a window, pixels: four times the deepest hole's depth, within these
 _NEW = 0.5  # of a window's hole that must come to lie on whole paint
+_SEEN = 32  # pixels a side, which LPIPS needs; no window is smaller
 _SHRINK = 4  # places are looked for at a quarter of the size
 
 
@@ -164,8 +165,14 @@ def _lpips() -> Callable[[Placement, np.ndarray], float] | None:
         truth = at.picture / np.float32(np.iinfo(at.picture.dtype).max)
         filled = truth.copy()
         filled[at.hole] = np.where(at.new[at.hole][:, None], values, truth[at.hole])
-        rows, columns = (np.flatnonzero(at.new.any(axis)) for axis in (1, 0))
-        part = slice(rows[0], max(rows[-1] + 1, rows[0] + 32)), slice(columns[0], max(columns[-1] + 1, columns[0] + 32))
+        part = tuple(_span(at.new.any(axis)) for axis in (1, 0))
         return float(metrics.lpips(tensor(filled[part]), tensor(truth[part])))
 
     return measure
+
+
+def _span(found: np.ndarray) -> slice:
+    """The lines from the first to the last that is found, and as many more as the network of LPIPS needs."""
+    lines = np.flatnonzero(found)
+    start = max(0, min(int(lines[0]), len(found) - _SEEN))
+    return slice(start, max(int(lines[-1]) + 1, start + _SEEN))

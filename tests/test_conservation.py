@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from studylib import __main__ as study
-from studylib import atelier, conservation, records, restoration, scans
+from studylib import atelier, conservation, filling, records, scans, strokes, trial
 from studylib.scans import Scan, ScanError
 
 
@@ -52,7 +52,7 @@ def test_outside_the_mask_not_one_value_changes(tmp_path, weights, scene, mode, 
                                    variants=2, say=lambda text: None)
     assert [path.name for path in written] == [
         f"fresco_restored{ending}", f"fresco_tratteggio{ending}", f"fresco_fill{ending}", "fresco_uncertainty.png",
-        "fresco_restoration.json"]
+        "fresco_report.html", "fresco_restoration.json"]
     for name in written[:2]:
         restored = scans.read(name)
         assert restored.pixels.dtype == dtype
@@ -63,7 +63,9 @@ def test_outside_the_mask_not_one_value_changes(tmp_path, weights, scene, mode, 
         if mode.endswith("A"):
             assert np.array_equal(restored.pixels[..., -1], stored.pixels[..., -1])
     account = json.loads(written[-1].read_text())
-    assert account["files"][written[0].name] == records.sha256(written[0])
+    assert account["files"] == {path.name: records.sha256(path) for path in written[:-1]}
+    assert (account["method"], account["why"], account["variants"]) == ("model", "as asked", 2)
+    assert account["weights_sha256"] == {weights.name: records.sha256(weights)}
     assert account["painting_sha256"] == records.sha256(painting)
     assert account["hole_ratio"] == pytest.approx(hole.mean(), abs=1e-5)
 
@@ -113,7 +115,8 @@ def command(monkeypatch, capsys, *words):
     (["--mask", "mask.png", "--grow", "-1"], "--grow -1"),
     (["--mask", "mask.png", "--weights", "mask.png"], "does not hold the weights"), (["--detect", "rust"], "detect 'rust'"),
     (["--mask", "small.png"], "expected the same shape"), (["--mask", "text.png"], "cannot be read as a picture"),
-    (["--mask", "mask.png", "--stroke", "0.5"], "--stroke 0.5"), (["--mask", "mask.png", "--stroke", "nan"], "--stroke nan"),
+    (["--mask", "mask.png", "--stroke", "0.5"], "stroke 0.5: is 0.50 pixels"),
+    (["--mask", "mask.png", "--stroke", "nan"], "stroke nan: expected a width"),
     (["--mask", "mask.png", "--angle", "inf"], "--angle inf"), (["--mask", "mask.png", "--detect"], "the one or the other"),
     (["--mask", "mask.png", "--grow", "2147483648"], "covers the whole picture")])
 def test_bad_input_ends_in_one_sentence_and_no_file(tmp_path, monkeypatch, capsys, scene, options, sentence):
@@ -166,7 +169,7 @@ def test_one_painting_that_cannot_be_restored_does_not_keep_the_others_waiting(t
     assert "a.png: cannot be read as a picture" in said
     assert said.endswith("1 of 2 paintings could not be restored (see above).")
     assert {path.name for path in out.iterdir()} == {f"fresco_{end}" for end in (
-        "restored.png", "fill.png", "tratteggio.png", "restoration.json")}
+        "restored.png", "fill.png", "tratteggio.png", "uncertainty.png", "report.html", "restoration.json")}
 
 
 def test_a_name_that_is_not_utf_8_is_refused_at_once(tmp_path):
@@ -180,14 +183,6 @@ def test_a_folder_may_hold_masks_results_and_notes_too(tmp_path):
     for name in ("a.png", "a_mask.png", "a_restored.png", "a_fill.png", "a_uncertainty.png", "a_restoration.json", "notes.txt"):
         (tmp_path / name).touch()
     assert conservation.pairs([tmp_path], tmp_path) == [(tmp_path / "a.png", tmp_path / "a_mask.png")]
-
-
-def test_an_older_uncertainty_does_not_stay_beside_another_method_s_fill(tmp_path, weights, scene):
-    pixels, hole = scene
-    painting, mask = files(tmp_path, Scan(pixels, "RGB"), hole, ".png")
-    for method, there in (("model", True), ("telea", False)):
-        conservation.restore(painting, tmp_path / "out", mask=mask, method=method, weights=weights)
-        assert (tmp_path / "out" / "fresco_uncertainty.png").exists() == there
 
 
 def profile(name):
@@ -241,67 +236,111 @@ def test_a_proposed_mask_is_not_applied_unseen(tmp_path, scene):
     assert "correct it by hand" in done.stdout
 
 
-def test_tiles_leave_no_seam_and_agree_with_the_whole(scene, weights):
-    """A picture filled in small tiles is nearly that filled at once, and no rougher where tiles meet."""
-    pixels = np.repeat(np.repeat(scene[0], 3, 0), 3, 1)
-    hole = np.zeros(pixels.shape[:2], bool)
-    for top in range(10, 230, 24):
-        hole[top:top + 7, 5:280] = True
-    for own in (weights, None):
-        seen = conservation.seams(pixels, hole, tile=64, weights=own)
-        assert seen["difference"] < 0.01
-        assert seen["across_borders"] < 1.1
-        assert seen["elsewhere"] == pytest.approx(1, abs=0.1)
+def restored(folder, scan, hole, **options):
+    """{kind: the picture written}, the account and what was said."""
+    painting, mask = files(folder, scan, hole, ".png")
+    said = []
+    written = conservation.restore(painting, folder / "out", mask=mask, holes="white", say=said.append, **options)
+    pictures = {path.stem.removeprefix("fresco_"): scans.read(path) for path in written if path.suffix == ".png"}
+    return pictures, json.loads(written[-1].read_text()), "\n".join(said)
 
 
-def test_deep_holes_are_filled_from_half_the_size(monkeypatch):
-    pixels = np.repeat(np.linspace(0, 255, 320).astype(np.uint8)[None, :, None], 300, 0).repeat(3, 2)
-    hole = np.zeros((300, 320), bool)
-    hole[60:240, 60:260] = True
-    for method in ("model", "telea"):
-        values = restoration.restore(pixels, hole, method=method)
-        assert values.shape == (1, hole.sum(), 3)
-        assert np.abs(values[0] - pixels[hole] / 255).mean() < 0.1  # of the mean colour it is 0.19
-        with monkeypatch.context() as at_once:
-            at_once.setattr(restoration, "_DEEP", 1000)
-            other = restoration.restore(pixels, hole, method=method)
-        assert 0.001 < np.abs(values - other).mean() < 0.1
+def test_the_trial_chooses_and_its_numbers_are_in_the_account(tmp_path, weights, scene):
+    pixels, hole = np.tile(scene[0], (2, 2, 1)), np.zeros((160, 192), bool)
+    hole[20:40, 30:50] = True
+    parts = []
+    _, account, said = restored(tmp_path, Scan(pixels, "RGB"), hole, weights=weights, variants=2, progress=parts.append)
+    assert account["trial"]["psnr"].keys() == set(trial.methods())
+    assert account["method"] in trial.methods()
+    assert f"method {account['method']}: {account['why']}." in said
+    assert account["why"].startswith("tried on")
+    assert 1 / 3 <= account["uncertainty"]["calibrated_by"] <= 3
+    assert account["uncertainty"]["mean"] <= account["uncertainty"]["band_80"]
+    assert parts == sorted(parts) and parts[0] >= 0 and parts[-1] <= 1
+    page = (tmp_path / "out" / "fresco_report.html").read_text(encoding="utf-8")
+    assert all(method in page for method in trial.methods())
 
 
-def test_the_uncertainty_orders_errors_and_is_compared_with_its_parts(scene):
+def test_a_method_that_is_ahead_is_the_one_that_fills(tmp_path, weights, scene, monkeypatch):
+    monkeypatch.setattr(trial, "run", lambda *arguments, **options: trial.Trial("telea", "it is ahead"))
+    pictures, account, said = restored(tmp_path, Scan(scene[0], "RGB"), scene[1], weights=weights)
+    values = filling.fill(scene[0], scene[1], method="telea")[0]
+    assert np.array_equal(pictures["restored"].pixels[scene[1]], (values * 255).round().astype(np.uint8))
+    assert [account[key] for key in ("method", "why", "weights_sha256", "variants")] == ["telea", "it is ahead", None, 1]
+    assert "method telea: it is ahead." in said
+
+
+def beyond(height=220, width=240):
+    pixels = np.random.default_rng(0).integers(100, 160, (height, width, 3)).astype(np.uint8)
+    hole = np.zeros((height, width), bool)
+    hole[20:200, 20:200] = True
+    return pixels, hole
+
+
+def test_parts_beyond_evidence_are_told_and_filled_by_abstraction_if_asked(tmp_path, weights):
+    pixels, hole = beyond()
+    plain, abstract = (restored(tmp_path / name, Scan(pixels, "RGB"), hole, method="telea", abstract=name == "yes")
+                       for name in ("no", "yes"))
+    assert plain[1]["beyond_evidence"] == abstract[1]["beyond_evidence"] != []
+    assert (plain[1]["abstraction"], abstract[1]["abstraction"]) == (False, True)
+    assert "1 part lies beyond evidence" in plain[2] and "--abstract fills it by chromatic abstraction instead" in plain[2]
+    assert "is chromatic abstraction" in abstract[2]
+    far, _ = strokes.beyond_evidence(hole)
+    for kind in ("restored", "tratteggio"):
+        one, other = (found[0][kind].pixels for found in (plain, abstract))
+        assert not np.array_equal(one[far], other[far])
+        assert np.array_equal(one[~hole], other[~hole])
+
+
+def test_without_such_parts_abstract_changes_nothing(tmp_path, weights, scene):
+    hole = np.zeros_like(scene[1])
+    hole[20:28, 10:80] = True
+    plain, abstract = (restored(tmp_path / name, Scan(scene[0], "RGB"), hole, method="telea", abstract=name == "yes")
+                       for name in ("no", "yes"))
+    assert np.array_equal(plain[0]["restored"].pixels, abstract[0]["restored"].pixels)
+    assert not abstract[1]["abstraction"]
+    assert "evidence" not in abstract[2]
+
+
+@pytest.mark.parametrize("method", ["model", "telea"])
+def test_what_is_transparent_has_no_say(tmp_path, weights, method):
+    """Light paint cut out, and around it nothing: black in one file, white in the other; the same fill in all of them."""
+    pixels, hole = beyond()
+    alpha = np.zeros(hole.shape, np.uint8)
+    alpha[15:, 15:205] = 255
+    found = []
+    for around in (0, 255):
+        pixels = pixels.copy()
+        pixels[alpha == 0] = around
+        scan = Scan(np.dstack([pixels, alpha]), "RGBA")
+        found.append(restored(tmp_path / str(around), scan, hole, weights=weights, method=method, abstract=True))
+    assert found[0][1]["abstraction"]
+    for kind in ("restored", "tratteggio"):
+        black, white = (pictures[kind].pixels[hole][:, :3].astype(int) for pictures, *_ in found)
+        assert np.array_equal(black, white), kind
+        assert black.min() > 60, kind
+        assert black.max() < 200, kind
+    assert found[0][1]["uncertainty"] == found[1][1]["uncertainty"]
+
+
+def test_a_mask_that_leaves_only_what_is_transparent_is_named(tmp_path, scene):
     pixels, hole = scene
-    found = conservation.orders(pixels, hole, np.random.default_rng(0).random((8, hole.sum(), 3)).astype(np.float32))
-    assert found.keys() == {"uncertainty", "spread", "distance"}
-    assert all(-1 <= value <= 1 for value in found.values())
-    fills = np.stack([pixels[hole] / 255] * 8).astype(np.float32)
-    fills[:2] += np.linspace(0, 0.3, hole.sum(), dtype=np.float32)[:, None]
-    assert conservation.orders(pixels, hole, fills)["spread"] > 0.99
+    scan = Scan(np.dstack([pixels, hole * np.uint8(255)]), "RGBA")
+    painting, mask = files(tmp_path, scan, hole, ".png")
+    with pytest.raises(ScanError, match=r"damage\.png: .*nothing to restore from"):
+        conservation.restore(painting, tmp_path / "out", mask=mask, holes="white", method="telea", say=lambda text: None)
+    assert not (tmp_path / "out").exists()
 
 
-def test_a_trial_scores_every_method_on_losses_like_these(scene, weights):
-    scores = conservation.trial(*scene, weights=weights)
-    assert list(scores) == ["Telea", "Navier-Stokes", "biharmonic", "this model"]
-    assert all(len(values) == 3 and np.isfinite(values).all() for values in scores.values())
+@pytest.mark.parametrize(("stroke", "dpi", "width"), [("5", None, 5), ("0.5mm", (254.0, 254.0), 5), (None, None, 2)])
+def test_the_strokes_width_is_that_asked_for(tmp_path, weights, scene, stroke, dpi, width):
+    _, account, _ = restored(tmp_path, Scan(scene[0], "RGB", None, b"", dpi), scene[1], method="telea", stroke=stroke, angle=30)
+    assert account["tratteggio"] == {"width": pytest.approx(width, rel=0.01), "angle": 30}
 
 
-def test_a_trial_takes_the_mirrorings_that_take_something_and_leave_something(scene, weights):
-    pixels, hole = scene[0], np.zeros_like(scene[1])
-    hole[30:40] = True  # its own mirror image from left to right
-    assert all(len(values) == 2 for values in conservation.trial(pixels, hole, weights=weights).values())
-    hole[40:50] = True
-    with pytest.raises(ValueError, match="mirror images are one"):
-        conservation.trial(pixels, hole, weights=weights)
-
-
-def test_a_method_is_chosen_by_the_record_of_the_weights_that_are_used(scene, tmp_path):
-    ours, theirs = conservation.choose(scene[1]), conservation.choose(scene[1], tmp_path / "own.safetensors")
-    assert "irregularly damaged pictures of the study" in ours[1]
-    assert theirs == ("model", "there is no record of how good these weights are (own.json)")
-
-
-@pytest.mark.parametrize(("options", "sentence"), [
-    ({"method": "magic"}, "method 'magic'"), ({"variants": 9}, "variants 9"), ({"method": "ns", "variants": 2}, "variants 2"),
-    ({"tile": 8}, "tile 8")])
-def test_restore_refuses_what_it_does_not_know(scene, options, sentence):
-    with pytest.raises(ValueError, match=sentence):
-        restoration.restore(*scene, **options)
+def test_one_pixel_is_restored(tmp_path, weights, scene):
+    hole = np.zeros_like(scene[1])
+    hole[40, 40] = True
+    pictures, account, _ = restored(tmp_path, Scan(scene[0], "RGB"), hole, weights=weights, yes=True)
+    assert account["hole_ratio"] == pytest.approx(1 / hole.size, abs=1e-6)
+    assert np.array_equal(pictures["restored"].pixels[~hole], scene[0][~hole])

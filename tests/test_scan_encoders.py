@@ -60,3 +60,12 @@ def test_an_exif_block_is_whole_in_both(tmp_path):
         assert read.get_ifd(0x8769)[0x9003] == "1881:05:01 12:00:00"
         assert read.get_ifd(0xA005)[1] == "R03"
         assert read.get_ifd(0x8825)[29] == "1881:05:01"
+
+
+@pytest.mark.parametrize("shape", [(249, 1), (186, 2), (5000, 1), (1, 300), (1, 1)])
+def test_the_narrowest_pictures_are_written(tmp_path, shape):
+    """Of a column a PNG file holds a byte more than there are values in each row."""
+    for seed in range(8):
+        pixels = np.random.default_rng(seed).integers(0, 255, (*shape, 1), np.uint8, endpoint=True)
+        written(tmp_path / "a.png", pixels, "L", Metadata())
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "a.png")), pixels[..., 0])

@@ -198,3 +198,27 @@ def test_widths_of_strokes():
                                 ("inf", None, "expected a width"), ("0.5", None, "expected 1 to"), ("60", None, "1 to 45")):
         with pytest.raises(ValueError, match=sentence):
             strokes.stroke_pixels(text, dpi, (100, 90))
+
+
+def test_only_what_is_asked_for_is_beyond_evidence():
+    hole = np.zeros((200, 240), bool)
+    hole[20:180, 20:100], hole[20:180, 140:220] = True, True
+    left = hole.copy()
+    left[:, 60:] = False
+    part, parts = strokes.beyond_evidence(hole, within=left)
+    assert np.array_equal(part, strokes.beyond_evidence(hole)[0] & left)
+    assert len(parts) == 1
+    assert parts[0]["pixels"] == part.sum()
+
+
+def test_abstraction_finds_paint_however_far_away():
+    """A ribbon of which one end is known: straight ways of more than its height."""
+    picture = np.random.default_rng(0).integers(90, 170, (600, 40, 3)).astype(np.uint8)
+    hole = np.ones((600, 40), bool)
+    hole[:20] = False
+    part = np.zeros_like(hole)
+    part[595, 5:9] = True
+    values = np.full((int(hole.sum()), 3), 0.5, np.float32)
+    drawn = strokes.abstraction(values, hole, part, picture)
+    assert np.isfinite(drawn).all()
+    assert np.abs(drawn - 0.5).max() < 0.3

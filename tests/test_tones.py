@@ -91,10 +91,11 @@ def test_jpeg_s_noise_makes_no_colour(grey, hole, weights, quality):
         assert members(filled, pixels[~hole])
 
 
-def test_a_small_seal_makes_colours(grey):
+@pytest.mark.parametrize(("side", "colour"), [(14, (190, 40, 30)), (10, (100, 112, 140))])
+def test_a_small_seal_makes_colours(grey, side, colour):
     pixels = np.tile(sepia(grey), (3, 3, 1))
     assert tones.find(pixels, np.zeros(pixels.shape[:2], bool))
-    pixels[200:214, 250:264] = 190, 40, 30
+    pixels[200:200 + side, 250:250 + side] = colour
     assert tones.find(pixels, np.zeros(pixels.shape[:2], bool)) is None
     lost = np.zeros(pixels.shape[:2], bool)
     lost[195:220, 245:270] = True

@@ -176,6 +176,31 @@ def test_lpips_looks_at_the_new_hole(scene):
     assert measure(at, np.where(at.new[at.hole][:, None], truth, noise)) == pytest.approx(0, abs=1e-5)
 
 
+@needs_lpips
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (33, 200), (200, 33), (64, 47)])
+def test_lpips_is_measured_wherever_the_new_hole_lies(height, width):
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    measure = trial._lpips()
+    for rows, columns in ((slice(0, 4), slice(0, 4)), (slice(-4, None), slice(-4, None)), (slice(5, -5), slice(-2, None))):
+        new = np.zeros((height, width), bool)
+        new[rows, columns] = True
+        hole = new.copy()
+        hole[height // 2] = True
+        at = trial.Placement(picture, hole, new)
+        assert measure(at, np.zeros((int(hole.sum()), 3), np.float32)) > 0
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (40, 33), (36, 300)])
+def test_small_paintings_and_scattered_losses_are_tried(weights, height, width):
+    rng = np.random.default_rng(height * width)
+    pixels = rng.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    hole = np.zeros((height, width), bool)
+    hole[rng.integers(0, height, 9), rng.integers(0, width, 9)], hole[-6:, -6:] = True, True
+    found = trial.run(pixels, hole, weights=weights)
+    assert found.psnr
+    assert found.lpips.keys() in (found.psnr.keys(), set())
+
+
 def test_methods_that_are_not_installed_are_not_tried(monkeypatch):
     monkeypatch.setattr(trial.util, "find_spec", lambda name: None)
     assert trial.methods() == [name for name in filling.METHODS if name != "patchmatch"]

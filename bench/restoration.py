@@ -2,8 +2,8 @@
 
     python -m bench.restoration [FOLDER [COUNT]]
 
-FOLDER holds pictures (data/native); those that are damaged themselves are passed over. COUNT of them are taken, spread over the
-alphabet; 0: all. What is done stays done in the cache: begun again, it goes on. Prints the table, writes results/bench/restoration.json.
+FOLDER holds pictures (data/native); those that are damaged themselves are passed over. COUNT of them are taken, spread over
+the alphabet; 0: all. What is done stays done in the cache: begun again, it goes on. Prints the table, writes results/bench/restoration.json.
 """
 
 import inspect
@@ -17,7 +17,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from studylib import filling, native, networks, patches, records, restoration, scans, tones, trial
+from studylib import classical, filling, native, networks, patches, records, restoration, scans, tones, trial
 
 CLASSICAL = ("telea", "ns", "biharmonic")
 _MEASURES = ("psnr", "lpips", "lightness", "chroma", "seconds")
@@ -34,8 +34,9 @@ def pictures(folder: Path) -> list[Path]:
 
 def case(path: Path, family: str, method: str, number: int) -> dict:
     """One fill and what it is worth; from the cache where the same was done before."""
-    code = [inspect.getsource(module) for module in (filling, patches, networks, tones)] if method in ("model", "network") else []
-    held = records.sha256(restoration.WEIGHTS) if code else None
+    modules = {"model": (filling, patches, networks, tones), "network": (filling, networks, tones), "patchmatch": ()}
+    code = [inspect.getsource(module) for module in modules.get(method, (classical,))]
+    held = records.sha256(restoration.WEIGHTS) if method in ("model", "network") else None
     key = records.digest([records.sha256(path), inspect.getsource(native), family, method, number, code, held])
     kept = records.cache_folder() / "native" / f"{key[:32]}.json"
     if (value := records.read_cache(kept)) is not None:

@@ -18,7 +18,7 @@ def made_losses(family: str, height: int, width: int, seed: int) -> np.ndarray:
     """A made loss for a picture of any size: (height, width) bool, a function of its arguments alone.
 
     irregular: noise above a level, 10 to 40 % of the picture; strokes: wide brush strokes, 10 to 40 %; circle and box: four to
-    eight of 60 to 250 pixels across; cracks: the borders of bent cells, 2 to 6 pixels wide.
+    eight of 60 to 250 pixels across; cracks: the borders of bent cells, 3 to 6 pixels wide.
 
     Raises:
         ValueError: another family.
@@ -97,7 +97,7 @@ def _cracks(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     lines[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     lines[1:] |= labels[1:] != labels[:-1]
     distance = cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, 5)
-    half = 1 + 2 * np.clip(0.5 + 0.4 * _noise(rng, height, width, (4, 8), 0.5), 0, 1)  # 2 to 6 pixels wide
+    half = 1 + 1.5 * np.clip(0.5 + 0.4 * _noise(rng, height, width, (4, 8), 0.5), 0, 1)  # 3 to 6 pixels wide
     return distance <= half
 
 

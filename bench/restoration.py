@@ -3,7 +3,8 @@
     python -m bench.restoration [FOLDER [COUNT]]
 
 FOLDER holds pictures (data/native); those that are damaged themselves are passed over. COUNT of them are taken, spread over
-the alphabet; 0: all. What is done stays done in the cache: begun again, it goes on. Prints the table, writes results/bench/restoration.json.
+the alphabet; 0: all. What is done stays done in the cache: begun again, it goes on. Prints the table, writes
+results/bench/restoration.json.
 """
 
 import inspect

@@ -82,7 +82,8 @@ def compare(mask: Scan, painting: Scan, inside: np.ndarray, lossy: bool = False)
     for managed in (False, True) if mask.icc or painting.icc else (False,):
         copy, base = srgb(mask, managed), fitted(srgb(painting, managed), shape)
         ways = [(copy, base)]
-        if np.mean(np.ptp(copy[inside][::17], axis=1) < 12) > 0.5 and np.mean(np.ptp(base[inside][::17], axis=1) < 12) < 0.5:
+        plain = [inside.any() and np.mean(np.ptp(part[inside][::17], axis=1) < 12) for part in (copy, base)]
+        if plain[0] > 0.5 > plain[1]:
             ways.append((copy, cv2.cvtColor(cv2.cvtColor(base, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)))
         for way in ways:
             seen = _sample(inside)

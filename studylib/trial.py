@@ -144,8 +144,9 @@ def run(colours: np.ndarray, hole: np.ndarray, *, known: np.ndarray | None = Non
     rival = max((name for name in score if name != method), key=score.get)
     why = (f"tried on {len(found)} of its own losses laid over whole paint: hole PSNR {np.mean(psnr[method]):.2f} dB"
            + (f", LPIPS {np.mean(lpips[method]):.3f}" if measure else "")
-           + f"; next comes {rival} with {np.mean(psnr[rival]):.2f} dB"
-           + (f", {np.mean(lpips[rival]):.3f}" if measure else ""))
+           + f"; the best of the others, {rival}: {np.mean(psnr[rival]):.2f} dB"
+           + (f", {np.mean(lpips[rival]):.3f}" if measure else "")
+           + ("" if method != "model" or score[rival] <= score["model"] else ", too little ahead to be taken"))
     return Trial(method, why, psnr, lpips, score, kept[method])
 
 

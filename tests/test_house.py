@@ -190,9 +190,9 @@ def test_tracked_files_name_no_package_registry():
 
 
 def test_tracked_files_are_light_and_no_photographs():
-    """The figures that a record names are no photographs; all that was executed stays under 15 MB."""
-    assert sum(path.stat().st_size for path in tracked()) < 20e6
-    assert sum(path.stat().st_size for path in tracked() if ROOT / "results" in path.parents) < 15e6
+    """The figures that a record names are no photographs; all that was executed stays under 20 MB."""
+    assert sum(path.stat().st_size for path in tracked()) < 26e6
+    assert sum(path.stat().st_size for path in tracked() if ROOT / "results" in path.parents) < 20e6
     figures_of = {(path.parent, name): digest for path in (ROOT / "results").glob("*/0[67]*/*.json")
                   for name, digest in records.read(path)["files"].items()}
     assert not [path for path in tracked() if path.suffix.lower() in (".jpg", ".jpeg", ".webp", ".tif", ".tiff")

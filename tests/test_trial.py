@@ -116,7 +116,7 @@ def test_a_method_that_is_clearly_ahead_is_taken(scene, blind, monkeypatch):
     monkeypatch.setattr(filling, "fill", off_by(model=10, telea=ahead(3)))
     found = trial.run(*scene, variants=4)
     assert found.method == "telea"
-    assert "tried on" in found.why and "next comes model" in found.why
+    assert "tried on" in found.why and "the best of the others, model" in found.why
     assert all(fills.shape[0] == 1 and np.allclose(fills[0] - at.picture[at.hole] / 255, ahead(3) / 255, atol=1e-6)
                for at, fills in found.held_out)
     rows = found.rows()

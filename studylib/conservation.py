@@ -56,7 +56,8 @@ def restore(painting: Path, out: Path, *, mask: Path | None, holes: str = "auto"
     variants = variants or (5 if hole.size <= _MANY else 4)
     chosen = _choose(scan, hole, known, method, weights, device, variants, _within(progress, 0.0, 0.4))
     say(f"{painting}: method {chosen.method}: {chosen.why}.")
-    empty = ~known  # what is transparent has no say: it is filled along, and left as it was
+    # What is transparent, or a crumb within a broad loss, has no say: it is filled along, and left as it was.
+    empty = ~known | damage.crumbs(~known)
     fills = filling.fill(scan.colours, empty, method=chosen.method, weights=weights, device=device,
                          variants=variants if chosen.method in ("model", "network") else 1, progress=_within(progress, 0.4, 0.9))
     beyond, parts = strokes.beyond_evidence(empty, within=hole)

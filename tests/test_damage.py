@@ -198,3 +198,18 @@ def test_close_ups_lie_inside_the_picture_and_show_the_losses(hole):
     assert len(shown) == 2
     assert all(hole[where].shape == (40, 40) and hole[where].any() for where in shown)
     assert damage.close_ups(hole & False) == []
+
+
+def test_crumbs_are_what_is_left_of_a_few_pixels_within_a_broad_loss():
+    hole = np.zeros((120, 120), bool)
+    hole[20:100, 20:100] = True
+    hole[58:62, 58:62] = False  # 16 pixels in its middle
+    hole[22:26, 50:54] = False  # as few, but near the paint around
+    hole[70:85, 70:85] = False  # more than a crumb
+    found = damage.crumbs(hole)
+    assert found[58:62, 58:62].all()
+    assert found.sum() == 16
+    assert not damage.crumbs(~hole).any()
+    cracks = np.zeros((60, 60), bool)
+    cracks[::6] = cracks[:, ::6] = True
+    assert not damage.crumbs(cracks).any()

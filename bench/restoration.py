@@ -14,8 +14,10 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 from joblib import Parallel, delayed
+from PIL import Image
 from tqdm import tqdm
 
 from studylib import classical, filling, native, networks, patches, records, restoration, scans, tones, trial
@@ -74,14 +76,44 @@ def run(folder: Path, methods: list[str], count: int = 0) -> dict:
     return out
 
 
+def sheet(folder: Path, found: dict, path: Path, shown: tuple[str, str] = ("dunhuang-buddha", "strokes")) -> None:
+    """A mural and, below it, the two fills that gain least over the best classical method: damaged, filled, and the truth."""
+    gained = []
+    for family, of in found.items():
+        for name, value in of["model"].items():
+            psnr = max(of[method][name]["psnr"] for method in CLASSICAL)
+            lpips = min(of[method][name]["lpips"] for method in CLASSICAL)
+            gained.append((value["psnr"] - psnr + np.log(lpips / value["lpips"]) / np.log(1 / 0.8), name, family))
+    worst = {name: (name, family) for _, name, family in sorted(gained, reverse=True)}  # of each picture its worst
+    order = [worst[name] for name in dict.fromkeys(name for _, name, _ in sorted(gained))]
+    numbers = {file.stem: (number, file) for number, file in enumerate(pictures(folder))}
+    rows = []
+    for name, family in [shown, *order[:2]]:
+        number, file = numbers[name]
+        picture = scans.read(file).colours
+        picture = picture.repeat(3, 2) if picture.shape[2] == 1 else picture
+        hole = native.made_losses(family, *picture.shape[:2], seed=number)
+        damaged, filled = picture.copy(), picture.copy()
+        damaged[hole] = 255
+        filled[hole] = (filling.fill(picture, hole)[0].clip(0, 1) * 255).round().astype(np.uint8)
+        side = min(hole.shape)
+        top, left = (hole.shape[0] - side) // 2, (hole.shape[1] - side) // 2
+        parts = [cv2.resize(part[top:top + side, left:left + side], (460, 460), interpolation=cv2.INTER_AREA)
+                 for part in (damaged, filled, picture)]
+        rows.append(np.hstack([np.pad(part, ((0, 6), (0, 6), (0, 0)), constant_values=255) for part in parts]))
+    Image.fromarray(np.vstack(rows)).save(path, quality=85)
+
+
 def main(folder: str = "data/native", count: str = "0") -> None:
     began = time.monotonic()
     methods = [*CLASSICAL, *(name for name in trial.methods() if name not in CLASSICAL)]
     found = run(records.ROOT / folder, methods, int(count))
     print(native.table(found))
     path = records.ROOT / "results" / "bench" / "restoration.json"
-    made = {"what": "made losses at native size", "families": found, "seconds": round(time.monotonic() - began),
-            **records.environment("cpu")}
+    picture = records.ROOT / "docs" / "native.jpg"
+    sheet(records.ROOT / folder, found, picture)
+    made = {"files": {"docs/native.jpg": records.sha256(picture)}, "what": "made losses at native size", "families": found,
+            "seconds": round(time.monotonic() - began), **records.environment("cpu")}
     records.write_atomic(path, (json.dumps(made, indent=None, separators=(",", ":")) + "\n").encode())
     print(f"\nWritten to {path.relative_to(records.ROOT)}.")
 

@@ -88,7 +88,7 @@ def sheet(folder: Path, found: dict, path: Path, shown: tuple[str, str] = ("dunh
     order = [worst[name] for name in dict.fromkeys(name for _, name, _ in sorted(gained))]
     numbers = {file.stem: (number, file) for number, file in enumerate(pictures(folder))}
     rows = []
-    for name, family in [shown, *order[:2]]:
+    for name, family in [*([shown] if shown[0] in numbers else []), *order[:2]]:
         number, file = numbers[name]
         picture = scans.read(file).colours
         picture = picture.repeat(3, 2) if picture.shape[2] == 1 else picture

@@ -172,7 +172,7 @@ def make_readers() -> list[Reader]:
 
     files = _pictures()
     holes = [(name, data) for name, data in _pictures(noise=False) if name != "cmyk.jpg"]
-    painting = scans.Scan(_pixels(3), "RGB")
+    painting = scans.Scan(np.random.default_rng(1).integers(0, 256, (48, 48, 3), np.uint8), "RGB")
 
     def scan(path: Path) -> None:
         picture = scans.read(path)
